@@ -1,0 +1,1 @@
+"""From files on disk to pictures in a batch: manifests, the sample table, preparation, checks, datasets."""
