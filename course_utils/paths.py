@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils.errors import CourseError
+from course_utils.errors import RunError
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -94,7 +94,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     A reader, or a run that is killed at any moment, sees the old file or the new one, never half of one.
 
     Raises:
-        CourseError: the disk is full or the folder cannot be written; the old file is still there.
+        RunError: the disk is full or the folder cannot be written; the old file is still there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,14 +131,14 @@ def _umask() -> int:
     return mask
 
 
-def _cannot_write(path: Path, error: OSError) -> CourseError:
+def _cannot_write(path: Path, error: OSError) -> RunError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return CourseError(
+        return RunError(
             f"The disk is full: {path} could not be written ({error.strerror}). What was there before is"
             " unharmed. Free some space (`course doctor` shows how much there is) and type the same command"
             " again: it goes on from where it stopped."
         )
-    return CourseError(
+    return RunError(
         f"{path} cannot be written: {error.strerror}. Give yourself the right to write in {path.parent},"
         " or set COURSE_CACHE and COURSE_BUILD to folders of your own."
     )

@@ -1,0 +1,262 @@
+"""The ``course`` command: a thin layer over the package that talks to people.
+
+Exit codes: 0 all well, 1 a run failed or a check found something, 2 wrong use.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from course_utils import paths
+from course_utils.errors import CourseError
+
+console = Console()
+complaints = Console(stderr=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="A course on facial-manipulation detection: run its notebooks, prepare its data, read its report.",
+)
+data = typer.Typer(no_args_is_help=True, help="Data sets: list, show, prepare, check.")
+app.add_typer(data, name="data")
+
+Numbers = Annotated[list[str] | None, typer.Argument(help="Notebooks by number or name; all by default.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="How many to work on side by side.")]
+
+
+def main() -> None:
+    """Run the command line; an error meant for people is printed without a traceback."""
+    try:
+        app()
+    except CourseError as error:
+        complaints.print(f"[bold red]course:[/] {_plain(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complaints.print("course: stopped. What was done is kept; type the same command to go on.")
+        sys.exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has, and what to put right; the block can be pasted in a forum."""
+    from course_utils.doctor import examine
+
+    facts = examine()
+    width = max(len(fact.name) for fact in facts)
+    print("```")
+    for fact in facts:
+        print(f"{'ok ' if fact.well else '!! '} {fact.name:<{width}}  {fact.value}")
+        if not fact.well:
+            print(f"    {'':<{width}}  → {fact.remedy}")
+    print("```")
+
+
+@data.command("list")
+def data_list() -> None:
+    """List the data sets: which are here, and how to get the others."""
+    from course_utils.data.manifest import list_manifests, load_manifest
+
+    table = Table("name", "what", "here?", "how to get it", title="Data sets")
+    for name in list_manifests():
+        manifest = load_manifest(name)
+        table.add_row(name, manifest.title, "yes" if _is_here(manifest) else "no", manifest.access)
+    console.print(table)
+    console.print(f"COURSE_DATA_ROOT is {paths.data_root() or 'not set'}.")
+
+
+@data.command("show")
+def data_show(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
+    """Show a data set's manifest: terms, layout, splits, expected counts."""
+    from course_utils.data.manifest import load_manifest
+
+    manifest = load_manifest(name)
+    content = manifest.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    print(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100), end="")
+    print(f"here: {manifest.data_folder() if _is_here(manifest) else 'no'}")
+
+
+@data.command("prepare")
+def data_prepare(
+    name: Annotated[str | None, typer.Argument(help="A data set's name.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Your own folder, which holds real/ and fake/.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes; one a core by default.")
+    ] = None,
+) -> None:
+    """Read every file once and write the sample table; go on where an earlier try stopped."""
+    from course_utils.data.manifest import load_manifest
+    from course_utils.data.prepare import prepare, prepare_folder
+    from course_utils.data.samples import class_balance
+
+    if (name is None) == (folder is None):
+        raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")
+    prepared = prepare_folder(folder, jobs=jobs) if folder else prepare(load_manifest(name), jobs=jobs)
+    balance = class_balance(prepared.samples)
+    table = Table(balance.index.name or "split", *balance.columns, title=prepared.name)
+    for split, row in balance.iterrows():
+        table.add_row(str(split), *(str(value) for value in row))
+    console.print(table)
+    for left_out in prepared.left_out:
+        console.print(f"left out: {_plain(str(left_out))}", soft_wrap=True)
+    console.print(f"{len(prepared.samples)} samples, {len(prepared.left_out)} files left out.")
+
+
+@data.command("check")
+def data_check(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
+    """Open every file of a data set and report what is wrong with it; exit 1 if anything is."""
+    from course_utils.data.check import check
+    from course_utils.data.manifest import load_manifest
+
+    report = check(load_manifest(name))
+    console.print(report.table())
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command()
+def run(  # noqa: PLR0917 (typer takes each option as a parameter)
+    numbers: Numbers = None,
+    profile: Annotated[str, typer.Option("--profile", help="tiny, quick or full.")] = "quick",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A parameter, as key=value; repeatable."),
+    ] = None,
+    out: Out = None,
+    jobs: Jobs = 1,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1, help="Seconds that one cell may take.")
+    ] = None,
+) -> None:
+    """Run notebooks through papermill and write the report; exit 1 if any did not complete."""
+    from course_utils.notebooks.catalogue import choose
+    from course_utils.notebooks.report import write_report
+    from course_utils.notebooks.run import read_run, runnable
+    from course_utils.notebooks.run import run as run_notebooks
+
+    notebooks = choose(runnable(), numbers or [])
+    with console.status("starting") as status:
+
+        def tell(notebook: str, message: str) -> None:
+            status.update(f"{notebook}: {message}")
+            console.print(f"{notebook:<28} {message}")
+
+        folder = run_notebooks(
+            notebooks,
+            profile,
+            _settings(settings or []),
+            out=out,
+            jobs=jobs,
+            cell_timeout=timeout,
+            tell=tell,
+        )
+    entries = read_run(folder)["notebooks"]
+    table = Table("notebook", "state", "seconds", "peak MB", title=f"{folder}")
+    for entry in entries:
+        table.add_row(*(str(entry[key]) for key in ("name", "state", "seconds", "peak_memory_mb")))
+    console.print(table)
+    for entry in entries:
+        if entry["error"]:
+            complaints.print(f"[bold red]{entry['name']}[/]: {_plain(entry['error'])}", soft_wrap=True)
+    index = write_report(folder, (out / "report") if out else paths.build() / "report")
+    print(f"Report: {index}")
+    raise typer.Exit(0 if all(entry["state"] == "completed" for entry in entries) else 1)
+
+
+@app.command()
+def build(
+    numbers: Numbers = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="Write this profile's values into solved notebooks.")
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Build the notebooks from their sources (authors only)."""
+    from course_utils.notebooks.build import build as build_notebooks
+
+    for file in build_notebooks(numbers or [], profile, out):
+        print(file)
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(help="The folder of a run, such as build/runs/quick-…")],
+    out: Out = None,
+) -> None:
+    """Write the web site of a run, and print the path of its index page."""
+    from course_utils.notebooks.report import write_report
+
+    print(f"Report: {write_report(run_folder, out or paths.build() / 'report')}")
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the models of the course: input, parameters, multiply–accumulates, paper."""
+    from course_utils.models import describe
+
+    cards = describe()
+    if as_json:
+        print(json.dumps(cards, indent=1, ensure_ascii=False))
+        return
+    table = Table("name", "input", "parameters", "multiply–accumulates", "paper", title="Models")
+    for card in cards:
+        size = " × ".join(str(side) for side in card["input"])
+        table.add_row(card["name"], size, f"{card['parameters']:,}", f"{card['macs']:,}", card["paper"])
+    console.print(table)
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab in the folder of the notebooks."""
+    _hand_over([sys.executable, "-m", "jupyterlab", str(paths.repository())])
+
+
+@app.command()
+def test(slow: Annotated[bool, typer.Option("--slow", help="The long tests instead.")] = False) -> None:
+    """Run the test suite."""
+    _hand_over([sys.executable, "-m", "pytest", "-m", "slow" if slow else "not slow"])
+
+
+@app.command()
+def bench() -> None:
+    """Measure speed against plain code, print a table, and write build/bench.json."""
+    _hand_over([sys.executable, "-m", "benchmarks"])
+
+
+def _hand_over(command: list[str]) -> None:
+    code = subprocess.run(command, cwd=paths.repository(), check=False).returncode
+    raise typer.Exit(0 if code == 0 else 1)
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise CourseError(f"--set {pair}: expected key=value, such as --set epochs=5.")
+        try:
+            settings[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            settings[name] = value
+    return settings
+
+
+def _is_here(manifest: Any) -> bool:
+    try:
+        return bool(manifest.data_folder())
+    except CourseError:
+        return False
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,235 @@
+"""Run notebooks through papermill, one process a notebook, and write ``run.json``."""
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from course_utils import paths
+from course_utils.errors import CourseError, RunError
+from course_utils.notebooks.catalogue import (
+    DATASET_PARAMETERS,
+    Notebook,
+    read_notebooks,
+    read_profiles,
+    settings_for,
+)
+
+STATES = ("completed", "failed", "timeout", "kernel_died", "skipped")
+Tell = Callable[[str, str], None]
+
+
+def runnable() -> list[Notebook]:
+    """Return the notebooks that a run executes: the solved ones, or a student release's own."""
+    if (paths.instructor() / "sources").is_dir():
+        from course_utils.notebooks.build import build
+
+        build([])
+        return read_notebooks(paths.solutions())
+    found = read_notebooks(paths.notebooks())
+    if not found:
+        raise CourseError(f"There are no notebooks in {paths.notebooks()}. Work in a clone of the course.")
+    return found
+
+
+def run(
+    notebooks: list[Notebook],
+    profile: str,
+    settings: dict[str, Any],
+    *,
+    out: Path | None = None,
+    jobs: int = 1,
+    cell_timeout: float | None = None,
+    tell: Tell = lambda notebook, message: None,
+) -> Path:
+    """Run notebooks and return the run's folder, which holds ``run.json`` and the executed notebooks.
+
+    Args:
+        notebooks: what to run, such as a choice from `runnable`.
+        profile: ``tiny``, ``quick`` or ``full``.
+        settings: parameter values that go before the profile's, to those notebooks that declare them.
+        out: the run's folder; by default a new one under ``build/runs/``.
+        jobs: how many notebooks run side by side, the processor's cores shared between them.
+        cell_timeout: seconds that one cell may take; by default the profile's.
+        tell: called with a notebook's name and a word on it as things happen, from several threads.
+
+    Raises:
+        CourseError: a setting that no notebook declares, an unknown profile, data that cannot be found.
+    """
+    values = settings_for(notebooks, profile, settings)
+    _prepare_datasets(notebooks, values, tell)
+    started = datetime.datetime.now(datetime.UTC)
+    folder = (out or paths.build() / "runs" / f"{profile}-{started:%Y%m%d-%H%M%S}").resolve()
+    timeout = cell_timeout if cell_timeout is not None else read_profiles()[profile].get("cell_timeout")
+    head = {
+        "run": folder.name,
+        "profile": profile,
+        "started": started.isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "settings": settings,
+        **_machine(),
+    }
+    _Run(folder, profile, timeout, jobs, tell=tell, head=head).all(notebooks, values)
+    return folder
+
+
+@dataclass
+class _Run:
+    folder: Path
+    profile: str
+    cell_timeout: float | None
+    jobs: int
+    tell: Tell
+    head: dict[str, Any]
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def all(self, notebooks: list[Notebook], values: dict[str, dict[str, Any]]) -> None:
+        """Run each notebook when those that it needs have completed; skip it when one of them has not."""
+        self._write()
+        waiting = {notebook.name: notebook for notebook in notebooks}
+        running: dict[Future, str] = {}
+        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
+            while waiting or running:
+                for name, notebook in list(waiting.items()):
+                    needs = [one.name for one in notebooks if one.number in notebook.about.get("needs", [])]
+                    ended = [self.entries[need]["state"] for need in needs if need in self.entries]
+                    if any(state != "completed" for state in ended):
+                        del waiting[name]
+                        missing = f"needs {', '.join(needs)}, which did not complete"
+                        self._finish(_entry(notebook, "skipped", values[name], missing))
+                    elif len(ended) == len(needs):
+                        del waiting[name]
+                        running[pool.submit(self._one, notebook, values[name])] = name
+                if not running and waiting:
+                    raise CourseError(f"These notebooks need one another in a circle: {', '.join(waiting)}.")
+                for task in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[task]
+                    self._finish(task.result())
+
+    def _one(self, notebook: Notebook, values: dict[str, Any]) -> dict[str, Any]:
+        self.tell(notebook.name, "running")
+        work = self.folder / notebook.name
+        work.mkdir(parents=True, exist_ok=True)
+        job = {
+            "input": str(notebook.path.resolve()),
+            "output": str(self.folder / notebook.path.name),
+            "record": str(work / "completion.json"),
+            "result": str(work / "state.json"),
+            "folder": str(work),
+            "parameters": values,
+            "cell_timeout": self.cell_timeout,
+        }
+        started = time.monotonic()
+        state = _execute_in_process(job, self._environment())
+        entry = _entry(notebook, state["state"], values, state["error"])
+        entry["seconds"] = round(time.monotonic() - started, 1)
+        if state["state"] == "completed":
+            completion = json.loads(Path(job["record"]).read_text(encoding="utf-8"))
+            entry["peak_memory_mb"] = completion["peak_memory_mb"]
+        return entry
+
+    def _environment(self) -> dict[str, str]:
+        environment = dict(os.environ) | {
+            "COURSE_RUN_FOLDER": str(self.folder),
+            "COURSE_PROFILE": self.profile,
+            # A run has nobody who watches a bar, and a bar's last state would stand in the report.
+            "TQDM_DISABLE": "1",
+            # The kernel of this environment goes before one of the same name in the user's home.
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+        if self.jobs > 1:
+            environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.jobs))
+        return environment
+
+    def _finish(self, entry: dict[str, Any]) -> None:
+        self.entries[entry["name"]] = entry
+        self._write()
+        self.tell(entry["name"], entry["state"])
+
+    def _write(self) -> None:
+        entries = sorted(self.entries.values(), key=lambda entry: entry["name"])
+        paths.write_json(self.folder / "run.json", self.head | {"notebooks": entries})
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read a run's ``run.json``.
+
+    Raises:
+        CourseError: `folder` is not the folder of a run.
+    """
+    file = folder / "run.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CourseError(f"{folder} is no run: it holds no run.json. Runs stand in build/runs/.") from error
+    except json.JSONDecodeError as error:
+        raise RunError(
+            f"{file}, line {error.lineno}: not JSON ({error.msg}). Run the notebooks again."
+        ) from error
+
+
+def _prepare_datasets(notebooks: list[Notebook], values: dict[str, dict[str, Any]], tell: Tell) -> None:
+    from course_utils.data.prepare import load_dataset
+
+    wanted = {}
+    for notebook in notebooks:
+        for name in DATASET_PARAMETERS:
+            if name in notebook.parameters:
+                wanted[values[notebook.name].get(name, notebook.parameters[name].value)] = notebook.name
+    for dataset, notebook in wanted.items():
+        tell(notebook, f"preparing {dataset}")
+        load_dataset(dataset)
+
+
+def _execute_in_process(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    work, result = Path(job["folder"]), Path(job["result"])
+    result.unlink(missing_ok=True)
+    paths.write_json(work / "job.json", job)
+    log = work / "execute.log"
+    with log.open("w", encoding="utf-8") as file:
+        # Ctrl-C reaches this process too: papermill then ends its kernel.
+        subprocess.run(
+            [sys.executable, "-m", "course_utils.notebooks.execute", str(work / "job.json")],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            check=False,
+        )
+    if not result.is_file():
+        return {"state": "failed", "error": f"the executing process ended without a result; see {log}"}
+    return json.loads(result.read_text(encoding="utf-8"))
+
+
+def _entry(notebook: Notebook, state: str, values: dict[str, Any], error: str | None) -> dict[str, Any]:
+    return {
+        "name": notebook.name,
+        "state": state,
+        "seconds": 0.0,
+        "peak_memory_mb": None,
+        "parameters": {name: one.value for name, one in notebook.parameters.items()} | values,
+        "error": error,
+    }
+
+
+def _machine() -> dict[str, Any]:
+    from course_utils.doctor import device_name, precision_name
+
+    return {"device": device_name(), "precision": precision_name()}
+
+
+def _commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, cwd=paths.repository(), capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
