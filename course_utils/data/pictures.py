@@ -11,10 +11,17 @@ from pydantic import BaseModel
 ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held; 1 is upright
 
 
-class PictureFacts(BaseModel):
-    """What opening a file told about it; `error` is empty for a picture that can be used.
+# What a picture's name may end in; any other file is none of a data set's pictures.
+EXTENSIONS = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+SMALLEST = 16  # pixels a side; less is no picture of a face
 
-    `width` and `height` are in pixels and as the picture is seen, that is after the EXIF rotation.
+
+class PictureFacts(BaseModel):
+    """What opening a file told about it.
+
+    `problem` is empty for a picture that can be used, else "missing", "unreadable", "empty",
+    "not a picture", "truncated", "damaged" or "tiny", and `error` says it in words. `width` and `height` are
+    in pixels and as the picture is seen, that is after the EXIF rotation.
     """
 
     width: int = 0
@@ -23,7 +30,16 @@ class PictureFacts(BaseModel):
     format: str = ""
     orientation: int = 1
     sha256: str = ""
+    problem: str = ""
     error: str = ""
+
+
+class BadPicture(OSError):
+    """A file that cannot be used, with the `problem` (see `PictureFacts`) beside the words."""
+
+    def __init__(self, problem: str, words: str) -> None:
+        super().__init__(words)
+        self.problem = problem
 
 
 def open_rgb(path: Path) -> Image.Image:
@@ -45,18 +61,21 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def describe(path: Path) -> PictureFacts:
-    """Open and decode `path`; a file that is no usable picture is described by `error`, never raised."""
+    """Open and decode `path`; a file that is no usable picture is described by `problem`, never raised."""
     try:
         data = path.read_bytes()
+    except FileNotFoundError:
+        return PictureFacts(problem="missing", error="the file is gone, or the link leads nowhere")
     except OSError as error:
-        return PictureFacts(error=f"cannot be read: {error.strerror}")
+        return PictureFacts(problem="unreadable", error=f"cannot be read: {error.strerror}")
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         picture = _decode(data)
-    except OSError as error:
-        return PictureFacts(sha256=sha256, error=str(error))
+    except BadPicture as error:
+        return PictureFacts(sha256=sha256, problem=error.problem, error=str(error))
     orientation = picture.getexif().get(ORIENTATION, 1)
     width, height = picture.size if orientation < 5 else picture.size[::-1]
+    tiny = min(width, height) < SMALLEST
     return PictureFacts(
         width=width,
         height=height,
@@ -64,17 +83,20 @@ def describe(path: Path) -> PictureFacts:
         format=picture.format,
         orientation=orientation,
         sha256=sha256,
+        problem="tiny" if tiny else "",
+        error=f"{width} x {height} pixels, under {SMALLEST} a side" if tiny else "",
     )
 
 
 def _decode(data: bytes) -> Image.Image:
     if not data:
-        raise OSError("the file is empty (0 bytes)")
+        raise BadPicture("empty", "the file is empty (0 bytes)")
     try:
         picture = Image.open(io.BytesIO(data))
         picture.load()
     except Image.UnidentifiedImageError as error:
-        raise OSError("the file is not a picture, whatever its name says") from error
+        raise BadPicture("not a picture", "it is not a picture, whatever its name says") from error
     except Exception as error:  # damaged bytes make decoders raise nearly anything
-        raise OSError(f"the picture is damaged: {error}") from error
+        problem = "truncated" if "truncated" in str(error) or "end of" in str(error) else "damaged"
+        raise BadPicture(problem, f"the picture is {problem} ({error})") from error
     return picture

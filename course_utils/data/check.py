@@ -1,0 +1,175 @@
+"""What is wrong with a data set, or worth knowing about it."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from PIL import Image
+
+from course_utils import paths
+from course_utils.data.inventory import Survey, survey
+from course_utils.data.manifest import Edition, Manifest
+from course_utils.data.pictures import PictureFacts
+from course_utils.data.samples import read_samples
+from course_utils.data.splits import leaks
+
+ALL = "all"  # in an edition's counts: all splits, or all labels
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found: an "error" should be put right, a "note" is handled and counted."""
+
+    severity: Literal["error", "note"]
+    kind: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found. `counts` has a row a split and a column a label word: the usable pictures.
+
+    `edition` is the known edition that the counts agree with, None if none does or none is known.
+    """
+
+    name: str
+    root: Path
+    findings: list[Finding]
+    counts: pd.DataFrame
+    edition: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be put right."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a kind of finding, errors first: severity, kind, how many, and the first of them."""
+        table = pd.DataFrame(self.findings, columns=["severity", "kind", "path", "message"])
+        table = table.groupby(["severity", "kind"], sort=True)
+        return table.agg(
+            files=("path", "size"), first=("path", "first"), message=("message", "first")
+        ).reset_index()
+
+
+def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> CheckReport:
+    """Open every picture of a data set that the inventory does not know yet, and report what was found.
+
+    Args:
+        manifest: the data set.
+        jobs: threads that decode pictures; one a processor core if None.
+        progress: show a progress bar.
+
+    Raises:
+        CourseError: the data folder is not there or cannot be listed, or the disk is full.
+    """
+    found = survey(manifest, jobs, progress)
+    usable = [(columns, facts) for columns, facts in found.pictures if not facts.problem]
+    counts = _count(manifest, [columns for columns, _ in usable])
+    edition, differences = _compare(counts, manifest.expects)
+    findings = [
+        *(
+            Finding("error", f.problem, columns["path"], f.error)
+            for columns, f in found.pictures
+            if f.problem
+        ),
+        *(Finding("error", "folder unreadable", path, reason) for path, reason in found.closed),
+        *_gone(manifest, found),
+        *_duplicates(usable),
+        *_straddling(usable),
+        *differences,
+        *(Finding("note", "no layout line", path, "no layout line describes it") for path in found.strangers),
+        *(note for columns, facts in usable for note in _oddities(columns["path"], facts)),
+    ]
+    return CheckReport(manifest.name, found.root, findings, counts, edition)
+
+
+def _count(manifest: Manifest, rows: list[dict]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["split", "label_word"])
+    counts = pd.crosstab(table["split"], table["label_word"])
+    return counts.reindex(index=["train", "val", "test"], columns=list(manifest.labels), fill_value=0)
+
+
+def _compare(counts: pd.DataFrame, editions: tuple[Edition, ...]) -> tuple[str | None, list[Finding]]:
+    """Return the edition that `counts` agrees with, or else how it differs from the closest."""
+    differences = {}
+    for edition in editions:
+        differences[edition.edition] = [
+            (f"{split}/{label}", expected, _counted(counts, split, label))
+            for split, labels in edition.counts.items()
+            for label, expected in labels.items()
+            if _counted(counts, split, label) != expected
+        ]
+    if not differences:
+        return None, []
+    closest = min(differences, key=lambda name: sum(abs(want - got) for _, want, got in differences[name]))
+    if not differences[closest]:
+        return closest, []
+    return None, [
+        Finding("error", "count", where, f"{got} usable pictures; the closest edition, {closest}, has {want}")
+        for where, want, got in differences[closest]
+    ]
+
+
+def _counted(counts: pd.DataFrame, split: str, label: str) -> int:
+    rows = counts if split == ALL else counts.loc[[split]]
+    return int((rows if label == ALL else rows[[label]]).to_numpy().sum())
+
+
+def _gone(manifest: Manifest, found: Survey) -> list[Finding]:
+    """Find what was prepared from this folder and is not there any more."""
+    table = paths.writable_cache() / manifest.name / "samples.parquet"
+    if not table.is_file():
+        return []
+    there = {columns["path"] for columns, _ in found.pictures}
+    gone = sorted(set(read_samples(table)["path"]) - there)
+    return [Finding("error", "missing", path, "it was there when the data set was prepared") for path in gone]
+
+
+def _duplicates(usable: list[tuple[dict, PictureFacts]]) -> list[Finding]:
+    """Find pictures with the same bytes: an error across splits or labels, else a note."""
+    alike = defaultdict(list)
+    for columns, facts in usable:
+        alike[facts.sha256].append(columns)
+    findings = []
+    for first, *others in (group for group in alike.values() if len(group) > 1):
+        for other in others:
+            across = [c for c in ("split", "label") if other[c] != first[c]]
+            kind = f"duplicate across {' and '.join(f'{c}s' for c in across)}" if across else "duplicate"
+            message = f"same bytes as {first['path']}"
+            findings.append(Finding("error" if across else "note", kind, other["path"], message))
+    return findings
+
+
+def _straddling(usable: list[tuple[dict, PictureFacts]]) -> list[Finding]:
+    table = pd.DataFrame([columns for columns, _ in usable], columns=["group", "split"])
+    return [
+        Finding("error", "group across splits", group, f"in {', '.join(counts.index[counts > 0])}")
+        for group, counts in leaks(table).iterrows()
+    ]
+
+
+def _oddities(path: str, facts: PictureFacts) -> list[Finding]:
+    """Return what is unusual about a usable picture; all of it is handled when it is read."""
+    modes = {
+        "L": "grey",
+        "1": "grey",
+        "LA": "grey with alpha",
+        "RGBA": "alpha",
+        "P": "palette",
+        "CMYK": "CMYK",
+    }
+    notes = []
+    if facts.mode != "RGB":
+        kind = "16-bit" if facts.mode.startswith("I") else modes.get(facts.mode, f"mode {facts.mode}")
+        notes.append(Finding("note", kind, path, f"stored as {facts.mode}, read as RGB"))
+    if facts.orientation != 1:
+        notes.append(Finding("note", "EXIF-rotated", path, "turned upright when it is read"))
+    promised = Image.registered_extensions().get(Path(path).suffix.lower())
+    stored = "JPEG" if facts.format == "MPO" else facts.format  # what some cameras write as .jpg
+    if promised != stored:
+        notes.append(Finding("note", "wrong extension", path, f"a {stored} file, whatever its name says"))
+    return notes

@@ -1,0 +1,178 @@
+"""Find the files of a data set and open each once: the slow half of preparing and checking.
+
+What opening a file told is appended to `inventory.jsonl` in the cache as it becomes known, so that a survey
+that was killed goes on from there, and one of an unchanged data set opens nothing.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from tqdm.auto import tqdm
+
+from course_utils import paths
+from course_utils.data.manifest import Manifest
+from course_utils.data.pictures import EXTENSIONS, PictureFacts, describe
+from course_utils.errors import CourseError
+
+
+class Entry(BaseModel):
+    """A line of the inventory: a file as it was (size in bytes, time of change) and what opening it told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    size: int
+    mtime_ns: int
+    facts: PictureFacts
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What must be unchanged for the facts to hold still."""
+        return self.path, self.size, self.mtime_ns
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All files of a data set: `pictures` are (columns of the manifest, facts), sorted by path.
+
+    `strangers` are pictures that no layout line describes, `closed` what could not be listed, with the
+    reason, and `opened` how many files had to be opened this time.
+    """
+
+    root: Path
+    pictures: list[tuple[dict, PictureFacts]]
+    strangers: list[str]
+    closed: list[tuple[str, str]]
+    opened: int
+
+
+def survey(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> Survey:
+    """Find every picture of the data set, and open those that the inventory does not know yet.
+
+    Args:
+        manifest: the data set.
+        jobs: threads that decode pictures; one a processor core if None.
+        progress: show a progress bar.
+
+    Raises:
+        CourseError: the data folder is not there or cannot be listed, or the disk is full.
+    """
+    root = manifest.data_folder()
+    files, closed = _find(root)
+    described = {path: columns for path in files if (columns := manifest.read(path)) is not None}
+    known = _read_inventories(manifest.name)
+    facts = {path: known[key] for path in described if (key := _key(root, path)) in known}
+    todo = [path for path in described if path not in facts]
+    with _Appender(paths.writable_cache() / manifest.name / "inventory.jsonl") as inventory:
+        for entry in tqdm(
+            _open_all(root, todo, jobs),
+            total=len(todo),
+            desc=f"Opening {manifest.name}",
+            unit="picture",
+            leave=False,
+            disable=not (progress and todo),
+        ):
+            inventory.append(entry)
+            facts[entry.path] = entry.facts
+    pictures = [(columns, facts[path]) for path, columns in described.items()]
+    return Survey(root, pictures, [path for path in files if path not in described], closed, len(todo))
+
+
+def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the paths of all pictures under `root`, sorted, and what could not be listed, with the reason."""
+    pictures, closed, seen = [], [], set()
+
+    def cannot_list(error: OSError) -> None:
+        if Path(error.filename) == root:
+            raise CourseError(f"{root} cannot be listed: {error.strerror}. Give yourself the right to read.")
+        closed.append((_relative(error.filename, root), f"the folder cannot be listed: {error.strerror}"))
+
+    for folder, subfolders, names in os.walk(root, onerror=cannot_list, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link that leads back up, or to a folder that was here already
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in names:
+            path = _relative(f"{folder}/{name}", root)
+            if name.startswith(".") or Path(name).suffix.lower() not in EXTENSIONS:
+                continue
+            if path.isprintable():
+                pictures.append(path)
+            else:
+                closed.append((ascii(path)[1:-1], "its name holds characters that are no text"))
+    return sorted(pictures), closed
+
+
+def _relative(path: str, root: Path) -> str:
+    return Path(path).relative_to(root).as_posix()
+
+
+def _key(root: Path, path: str) -> tuple[str, int, int]:
+    try:
+        status = (root / path).stat()
+    except OSError:  # a link that leads nowhere, or no right to look: opening it will say so
+        return path, -1, -1
+    return path, status.st_size, status.st_mtime_ns
+
+
+def _open_all(root: Path, todo: list[str], jobs: int | None) -> Iterator[Entry]:
+    def entry(path: str) -> Entry:
+        _, size, mtime_ns = _key(root, path)  # before opening: a change meanwhile is noticed next time
+        return Entry(path=path, size=size, mtime_ns=mtime_ns, facts=describe(root / path))
+
+    pool = ThreadPoolExecutor(jobs or os.cpu_count())  # decoding and hashing leave the interpreter's lock
+    try:
+        for future in as_completed([pool.submit(entry, path) for path in todo]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interrupted survey does not open the rest first
+
+
+def _read_inventories(name: str) -> dict[tuple[str, int, int], PictureFacts]:
+    """Return what all caches know; a line that a kill left half written is passed over."""
+    known = {}
+    for cache in paths.cache_roots():
+        file = cache / name / "inventory.jsonl"
+        for line in file.read_bytes().splitlines() if file.is_file() else ():
+            try:
+                entry = Entry.model_validate_json(line)
+            except ValidationError:
+                continue
+            if entry.size >= 0 and entry.facts.problem not in ("missing", "unreadable"):
+                known[entry.key] = entry.facts
+    return known
+
+
+class _Appender:
+    """Appends whole lines to the inventory, each with a single write: a kill can only spoil the last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file = None
+
+    def __enter__(self) -> "_Appender":
+        return self
+
+    def append(self, entry: Entry) -> None:
+        try:
+            if self.file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.file = self.path.open("ab", buffering=0)
+                self.file.write(b"\n")  # ends a half-written line
+            self.file.write(entry.model_dump_json().encode() + b"\n")
+        except OSError as error:
+            raise CourseError(
+                f"{self.path} could not be written: {error.strerror}. What was done so far is kept. Make room"
+                " on the disk, or set COURSE_CACHE to a folder that you may write in, and type the same"
+                " command again: it goes on from where it stopped."
+            ) from error
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()

@@ -1,0 +1,222 @@
+"""From a manifest and a folder of files to a sample table in the cache."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from course_utils import paths
+from course_utils.data.inventory import Survey, survey
+from course_utils.data.manifest import Manifest, load_manifest, manifest_names
+from course_utils.data.samples import class_balance, read_samples, sample_table, write_samples
+from course_utils.data.splits import SPLITS
+from course_utils.errors import CourseError
+
+
+class LeftOut(BaseModel):
+    """A file or folder that is not in the sample table, and why."""
+
+    path: str
+    reason: str
+
+
+class Preparation(BaseModel):
+    """What `prepare.json` holds: what the sample table beside it was made from.
+
+    `opened` is how many files that preparation had to open; the others were known to the inventory.
+    """
+
+    manifest_sha256: str
+    root: Path
+    samples: int
+    opened: int
+    left_out: list[LeftOut]
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """A data set that is ready to use: `samples` is its sample table, with paths relative to `root`."""
+
+    name: str
+    manifest: Manifest
+    root: Path
+    samples: pd.DataFrame
+    left_out: list[LeftOut]
+    opened: int
+
+    def split(self, name: str) -> pd.DataFrame:
+        """Return the samples of the split "train", "val" or "test".
+
+        Raises:
+            CourseError: there is no such split, it is empty, or only one of the data set's classes is in it.
+        """
+        if name not in SPLITS:
+            raise CourseError(f"There is no split {name!r}; expected one of {', '.join(SPLITS)}.")
+        samples = self.samples[self.samples["split"] == name].reset_index(drop=True)
+        lacking = [w for w, label in self.manifest.labels.items() if label not in set(samples["label"])]
+        if samples.empty:
+            raise CourseError(f"The {name} split of {self.name} is empty. {self._where_pictures_count()}")
+        if lacking:
+            raise CourseError(
+                f"The {name} split of {self.name} has only one class: no picture is {' or '.join(lacking)}, and"
+                f" nothing can be learnt or measured with the other alone. {self._where_pictures_count()}"
+            )
+        return samples
+
+    def _where_pictures_count(self) -> str:
+        balance = class_balance(self.samples)
+        found = "; ".join(
+            f"{split}: {row.real:.0f} real, {row.fake:.0f} fake" for split, row in balance.iterrows()
+        )
+        layout = ", ".join(line.path for line in self.manifest.layout)
+        return (
+            f"Found in {self.root}: {found}; left out: {len(self.left_out)}. A picture counts where its path"
+            f" says so: {layout}. `course data check {self.name}` lists what is wrong; after a repair, type"
+            f" `course data prepare {self.name}`."
+        )
+
+
+def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> PreparedDataset:
+    """Find, open and list the pictures of a data set in `<cache>/<name>/samples.parquet`.
+
+    Killed at any moment, it goes on from where it stopped when it is called again. A file that is no usable
+    picture is left out and listed with the reason.
+
+    Args:
+        manifest: the data set.
+        jobs: threads that decode pictures; one a processor core if None.
+        progress: show a progress bar.
+
+    Raises:
+        CourseError: there is no data, no file fits the layout, none is usable, or the disk is full.
+    """
+    found = survey(manifest, jobs, progress)
+    if not found.pictures:
+        raise _nothing_fits(manifest, found)
+    rows = [
+        {**columns, "dataset": manifest.name, "width": facts.width, "height": facts.height}
+        for columns, facts in found.pictures
+        if not facts.problem
+    ]
+    left_out = [LeftOut(path=c["path"], reason=facts.error) for c, facts in found.pictures if facts.problem]
+    left_out += [LeftOut(path=path, reason=reason) for path, reason in found.closed]
+    left_out += [LeftOut(path=path, reason="no layout line describes it") for path in found.strangers]
+    if not rows:
+        reasons = Counter(item.reason for item in left_out).most_common(3)
+        told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
+        raise CourseError(f"None of the {len(left_out)} pictures in {found.root} can be used: {told}.")
+    samples = sample_table(rows)
+    folder = paths.writable_cache() / manifest.name
+    write_samples(folder / "samples.parquet", samples)
+    record = Preparation(
+        manifest_sha256=_fingerprint(manifest),
+        root=found.root,
+        samples=len(samples),
+        opened=found.opened,
+        left_out=left_out,
+    )
+    # Written last: only where it names this manifest and folder does the table beside it count.
+    paths.write_json(folder / "prepare.json", record.model_dump(mode="json"))
+    return PreparedDataset(manifest.name, manifest, found.root, samples, left_out, found.opened)
+
+
+def load_dataset(name: str) -> PreparedDataset:
+    """Return the data set `name` from the first cache that has it; prepare it where none has.
+
+    What was prepared from another manifest or another folder does not count. New or changed files are not
+    looked for: `course data prepare` does that.
+
+    Raises:
+        CourseError: there is no such data set, or see `prepare`.
+    """
+    manifest = load_manifest(name)
+    root = manifest.data_folder()
+    for cache in paths.cache_roots():
+        record = _read_record(cache / name / "prepare.json")
+        if record and record.manifest_sha256 == _fingerprint(manifest) and record.root == root:
+            samples = read_samples(cache / name / "samples.parquet")
+            return PreparedDataset(name, manifest, root, samples, record.left_out, record.opened)
+    return prepare(manifest)
+
+
+def prepare_folder(
+    path: Path, name: str | None = None, jobs: int | None = None, progress: bool = True
+) -> PreparedDataset:
+    """Prepare anybody's own pictures: `real/` and `fake/`, or `{train,val,test}/{real,fake}`.
+
+    Without split folders, pictures are dealt out by 70, 15 and 15 percent; a real and a fake of the same name
+    go to the same split, for the one may be made from the other. A manifest is written to the user's cache,
+    so that the data set has a name from then on: `name`, or else the folder's own.
+
+    Raises:
+        CourseError: the folder is not there or has not that form, the name is taken, or see `prepare`.
+    """
+    root = Path(path).expanduser().resolve()
+    name = name or re.sub(r"\W+", "_", root.name.lower()).strip("_")
+    manifest = _folder_manifest(root, name)
+    file = paths.manifests()[0] / f"{name}.yaml"
+    if name in manifest_names() and load_manifest(name).root != root:
+        raise CourseError(f"There is a data set {name} already, elsewhere. Choose another name with --name.")
+    with paths.atomic_write(file) as temporary:
+        content = manifest.model_dump(mode="json", exclude_defaults=True)
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return prepare(load_manifest(name), jobs, progress)
+
+
+def _folder_manifest(root: Path, name: str) -> Manifest:
+    if not re.fullmatch(r"[A-Za-z0-9]\w*", name):
+        raise CourseError(f"{name!r} is no name for a data set; expected letters, digits and underscores.")
+    if all((root / label).is_dir() for label in ("real", "fake")):
+        path, group, split = "{label}/{name:path}.{extension}", "{name}", {"kind": "ratios"}
+    elif any((root / split / label).is_dir() for split in SPLITS for label in ("real", "fake")):
+        path, group, split = "{split}/{label}/{name:path}.{extension}", "", {"kind": "folder"}
+    else:
+        raise CourseError(
+            f"{root} has not the expected form: real/ and fake/ folders with pictures, or train/, val/ and test/"
+            " folders that hold real/ and fake/."
+        )
+    return Manifest.model_validate(
+        {
+            "name": name,
+            "title": f"Pictures in {root.name}",
+            "description": "Pictures of your own.",
+            "access": f"They lie in {root}.",
+            "terms": "Your own.",
+            "may_show": "unknown",
+            "citation": "",
+            "root": root,
+            "layout": [{"path": path, "group": group}],
+            "labels": {"real": 0, "fake": 1},
+            "splits": {split["kind"]: split},
+            "default_split": split["kind"],
+        }
+    )
+
+
+def _nothing_fits(manifest: Manifest, found: Survey) -> CourseError:
+    layout = " or ".join(line.path for line in manifest.layout)
+    seen = f"e.g. {found.strangers[0]}" if found.strangers else "there is no picture in it"
+    return CourseError(
+        f"No file in {found.root} has the layout of {manifest.name}, {layout}: {seen}"
+        + "".join(f"; {path}: {reason}" for path, reason in found.closed[:3])
+        + ". Put the files where the layout says, or type `course data prepare --folder PATH` for real/ and"
+        " fake/ folders."
+    )
+
+
+def _fingerprint(manifest: Manifest) -> str:
+    return hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+
+
+def _read_record(file: Path) -> Preparation | None:
+    """Return what was prepared, or None if nothing was or the record is not one of this version."""
+    try:
+        return Preparation.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError):
+        return None
