@@ -1,0 +1,171 @@
+"""How far a number that a test set gives can be trusted: intervals over groups, and paired comparisons.
+
+A group is what must not straddle splits (the pictures of one person, the frames of one video). Its rows are
+not independent, so that whole groups are drawn, with replacement, and not rows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from course_utils.errors import CourseError
+from course_utils.predictions import labels_and_scores, metrics
+
+# Below this an interval drawn over groups says more about the few groups than about the model.
+FEWEST_GROUPS = 8
+REPLICATES = 2000
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number and its 95 % interval over test groups; `low` and `high` are NaN with too few groups.
+
+    It covers the choice of test groups, not of training runs: another training may land outside.
+    """
+
+    value: float
+    low: float
+    high: float
+    groups: int
+
+    def __str__(self) -> str:
+        if np.isnan(self.low):
+            return f"{self.value:.3f} (too few groups for an interval: {self.groups})"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference of two models' AUROC, first minus second, on the same test groups."""
+
+    first: str
+    second: str
+    difference: Interval
+
+    def __str__(self) -> str:
+        if np.isnan(self.difference.low) or self.difference.low <= 0 <= self.difference.high:
+            verdict = f"{self.first} and {self.second} are not told apart"
+        else:
+            better, other = (self.first, self.second)[:: 1 if self.difference.value > 0 else -1]
+            verdict = f"{better} is better than {other}"
+        return f"{verdict}: difference of AUROC {self.difference} over {self.difference.groups} groups"
+
+
+def auroc_interval(table: pd.DataFrame) -> Interval:
+    """Return the AUROC with its 95 % percentile bootstrap interval, drawn over groups.
+
+    Where the classes are separated without an error every draw gives 1, and so do both bounds.
+    """
+    return _interval(table["group"], _auroc(*labels_and_scores(table)))
+
+
+def accuracy_interval(table: pd.DataFrame, threshold: float) -> Interval:
+    """Return the accuracy (0 to 1) at `threshold` with its 95 % bootstrap interval, drawn over groups."""
+    correct = ((table["score"] >= threshold) == table["label"]).to_numpy(np.float64)
+    return _interval(table["group"], lambda weights: weights @ correct / weights.sum(axis=1))
+
+
+def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:
+    """Compare two models' AUROC by a paired bootstrap: every draw takes the same groups for both.
+
+    Only this may say "better": two intervals that overlap do not show that there is no difference.
+
+    Raises:
+        CourseError: the tables are not of the same samples.
+    """
+    keys = ["dataset", "path", "video", "frame"]
+    both = first.merge(second, on=keys, how="outer", indicator=True, suffixes=("", "_second"))
+    unpaired = int((both["_merge"] != "both").sum())
+    if unpaired or len(both) != len(first) or (both["label"] != both["label_second"]).any():
+        raise CourseError(
+            f"Two models are compared on the same samples; the predictions hold {len(first)} and"
+            f" {len(second)} rows, {unpaired} of them without a partner of the same path, frame and label."
+            " Predict with both models on the same split."
+        )
+    labels, scores = labels_and_scores(both)
+    one, other = _auroc(labels, scores), _auroc(labels, both["score_second"].to_numpy())
+    difference = _interval(both["group"], lambda weights: one(weights) - other(weights))
+    return Comparison(_name(first), _name(second), difference)
+
+
+def per_method(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return a row a manipulation method, then ``all``: each method's fakes against all the reals.
+
+    Columns: the counts ``real`` and ``fake``, what `metrics` gives, and the bounds of the AUROC's interval,
+    ``auroc_low`` and ``auroc_high``.
+    """
+    real = table["label"] == 0
+    parts = {
+        method: table[real | (table["method"] == method)] for method in sorted(set(table["method"][~real]))
+    }
+    rows = {}
+    for name, part in {**parts, "all": table}.items():
+        fakes = int(part["label"].sum())
+        interval = auroc_interval(part)
+        rows[name] = {"real": len(part) - fakes, "fake": fakes, **metrics(part, threshold)}
+        rows[name] |= {"auroc_low": interval.low, "auroc_high": interval.high}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def random_classifier(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Let guessers, who score by chance, take the test that `table` is of.
+
+    Returns:
+        The band that holds 95 % of their ROC curves at each false positive rate (columns
+        ``false_positive_rate``, ``low``, ``high``), and the AUROC of each of `REPLICATES` guessers.
+    """
+    labels, _ = labels_and_scores(table)
+    fakes, reals = int(labels.sum()), int((1 - labels).sum())
+    random = np.random.default_rng(SEED)
+    hits = np.empty((REPLICATES, reals))
+    for guesser in hits:
+        real = -np.sort(-random.random(reals))
+        guesser[:] = 1 - np.searchsorted(np.sort(random.random(fakes)), real) / fakes
+    low, high = np.quantile(hits, (0.025, 0.975), axis=0)
+    rates = np.arange(reals + 1) / reals
+    band = pd.DataFrame({"false_positive_rate": rates, "low": [*low, 1.0], "high": [*high, 1.0]})
+    return band, hits.mean(axis=1)
+
+
+def _name(table: pd.DataFrame) -> str:
+    return " ".join(table[["model", "run"]].iloc[0])
+
+
+def _auroc(labels: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from weights (draws x n) to the weighted AUROC of each draw.
+
+    The AUROC is the chance that a fake scores above a real, ties counting half (Hanley & McNeil 1982): one
+    sort serves all draws. A draw that misses a class gives NaN.
+    """
+    fake, real = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    real = real[np.argsort(scores[real], kind="stable")]
+    below = np.searchsorted(scores[real], scores[fake], side="left")
+    not_above = np.searchsorted(scores[real], scores[fake], side="right")
+
+    def weighted(weights: np.ndarray) -> np.ndarray:
+        passed = np.cumsum(np.pad(weights[:, real], ((0, 0), (1, 0))), axis=1)
+        wins = np.sum(weights[:, fake] * (passed[:, below] + passed[:, not_above]), axis=1) / 2
+        with np.errstate(invalid="ignore"):
+            return wins / (weights[:, fake].sum(axis=1) * passed[:, -1])
+
+    return weighted
+
+
+def _interval(groups: pd.Series, statistic: Callable[[np.ndarray], np.ndarray]) -> Interval:
+    """Return `statistic` (weights, draws x n -> draws) on all rows, and its interval over drawn groups."""
+    members, names = pd.factorize(groups)
+    value, low, high = float(statistic(np.ones((1, len(members))))[0]), np.nan, np.nan
+    if len(names) >= FEWEST_GROUPS:
+        random, draws = np.random.default_rng(SEED), []
+        chunk = max(1, 2_000_000 // len(members))  # some 16 MB of weights at a time
+        for start in range(0, REPLICATES, chunk):
+            count = min(chunk, REPLICATES - start)
+            drawn = random.integers(len(names), size=(count, len(names)))
+            cells = drawn + np.arange(count)[:, None] * len(names)
+            times = np.bincount(cells.ravel(), minlength=count * len(names)).reshape(count, -1)
+            draws.append(statistic(times.astype(np.float64)[:, members]))
+        low, high = (float(bound) for bound in np.nanquantile(np.concatenate(draws), (0.025, 0.975)))
+    return Interval(value, low, high, len(names))

@@ -1,0 +1,68 @@
+"""Curves by epoch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from course_utils.history import SPLITS, Run, best_epoch
+from course_utils.plots.style import QUIET, SPLIT_STYLES, Caption, new_figure, show
+
+
+def plot_history(runs: Sequence[Run], titles: Sequence[str] | None = None) -> Caption:
+    """Draw loss and accuracy by epoch, a row of two panels a run; a line marks the best epoch by val.
+
+    Args:
+        runs: training runs, as `history.read_history` gives them.
+        titles: one a run; "MODEL on DATASET" where not given.
+    """
+    titles = titles or [f"{run.model} on {run.dataset}" for run in runs]
+    figure = new_figure(9.6, 3.5 * len(runs) + 0.4)
+    rows = figure.subplots(len(runs), 2, squeeze=False)
+    for run, title, (loss, accuracy) in zip(runs, titles, rows, strict=True):
+        _draw_epochs(loss, run, "loss")
+        _draw_epochs(accuracy, run, "acc")
+        loss.set(title=f"{title}: loss", ylabel="average loss (nats)")
+        accuracy.set(title="accuracy", ylabel="accuracy (%)")
+        _mark_constant_answer(loss)
+    figure.legend(
+        *rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, borderaxespad=0.1
+    )
+    return show(figure, " ".join(map(_history_sentence, runs, titles)))
+
+
+def _draw_epochs(axes: Axes, run: Run, quantity: str) -> None:
+    epochs = np.arange(1, run.epochs + 1)
+    for split in SPLITS:
+        if curve := run.curve(split, quantity):
+            every = max(1, run.epochs // 12)
+            axes.plot(epochs, curve, label=split, markevery=every, **SPLIT_STYLES[split])
+    axes.axvline(
+        best_epoch(run), color=QUIET, linewidth=1, linestyle=":", label="best epoch by val", zorder=1
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+    axes.margins(x=0.06, y=0.12)
+
+
+def _mark_constant_answer(axes: Axes) -> None:
+    """Mark ln 2, the loss of always answering one half, where the curves pass near it."""
+    low, high = axes.get_ylim()
+    if low <= np.log(2) <= high:
+        axes.axhline(np.log(2), color=QUIET, linewidth=1, zorder=1)
+        near_top = np.log(2) > 0.8 * high + 0.2 * low
+        place = {"va": "top", "xytext": (4, -4)} if near_top else {"va": "bottom", "xytext": (4, 3)}
+        where = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        text = "ln 2: always answering ½"
+        axes.annotate(text, (0.5, np.log(2)), fontsize=9, color=QUIET, **place, **where)
+
+
+def _history_sentence(run: Run, title: str) -> str:
+    best = best_epoch(run)
+    test = f", where test accuracy is {run.test_acc[best - 1]:.1f} %" if run.test_acc else ""
+    return (
+        f"{title}, {run.epochs} epoch{'s' * (run.epochs > 1)}: training loss goes from"
+        f" {run.train_loss[0]:.3f} to {run.train_loss[-1]:.3f}; validation accuracy is highest,"
+        f" {run.val_acc[best - 1]:.1f} %, at epoch {best}{test}."
+    )

@@ -1,0 +1,106 @@
+"""What a data set looks like, before any training."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from course_utils.data.samples import class_balance
+from course_utils.errors import CourseError
+from course_utils.plots.style import (
+    CLASS_COLOURS,
+    CLASS_HATCHES,
+    CLASS_NAMES,
+    INK,
+    Caption,
+    new_figure,
+    percent,
+    show,
+    values,
+)
+
+
+def plot_class_balance(samples: pd.DataFrame) -> Caption:
+    """Draw how many real and fake samples each split of a sample table holds."""
+    counts = class_balance(samples)
+    counts = counts[counts["real"] + counts["fake"] > 0]
+    shares = {"real": 100 - counts["fake_percent"], "fake": counts["fake_percent"]}
+    figure = new_figure(8, 1.2 + 0.75 * len(counts))
+    axes = figure.subplots()
+    rows = np.arange(len(counts))
+    for name, colour, hatch, side in zip(
+        CLASS_NAMES, CLASS_COLOURS, CLASS_HATCHES, (-0.19, 0.19), strict=True
+    ):
+        area = {"facecolor": (colour, 0.6), "edgecolor": colour, "hatch": hatch}
+        bars = axes.barh(rows + side, counts[name], height=0.36, label=name, **area)
+        texts = [
+            f"{count:,} ({share:.0f} %)" for count, share in zip(counts[name], shares[name], strict=True)
+        ]
+        axes.bar_label(bars, texts, padding=5, fontsize=9.5)
+    axes.set(title=f"Class balance of {values(samples['dataset'])}", xlabel="samples", yticks=rows)
+    axes.set_yticklabels(counts.index)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.2)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    figure.legend(loc="outside lower center", ncols=2)
+    parts = [f"{row.Index} {row.real:,} real and {row.fake:,} fake" for row in counts.itertuples()]
+    return show(figure, f"Class balance of {values(samples['dataset'])}: {'; '.join(parts)}.")
+
+
+def plot_accuracies(accuracies: Mapping[str, float], title: str, chance: float) -> Caption:
+    """Draw accuracies (0 to 1) as bars, named by their keys, with a dashed line at `chance`."""
+    figure = new_figure(7, 1.3 + 0.55 * len(accuracies))
+    axes = figure.subplots()
+    bars = axes.barh(
+        list(accuracies), [100 * value for value in accuracies.values()], height=0.6, color="#B9C4CF"
+    )
+    axes.bar_label(bars, map(percent, accuracies.values()), padding=5, fontsize=9.5)
+    axes.axvline(100 * chance, color=INK, linewidth=1.4, linestyle="--", label=f"chance, {percent(chance)}")
+    axes.set(title=title, xlabel="accuracy (%)", xlim=(0, 112), xticks=range(0, 101, 20))
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside lower center")
+    parts = ", ".join(f"{name} {percent(value)}" for name, value in accuracies.items())
+    return show(figure, f"{title}: {parts}; chance gives {percent(chance)}.")
+
+
+def sample_grid(pictures: Sequence[object], titles: Sequence[str], columns: int = 6) -> Caption:
+    """Draw pictures in a grid.
+
+    Args:
+        pictures: each a PIL picture, or an array or tensor, 3 x H x W or H x W x 3, of uint8 or of floats
+            from 0 to 1.
+        titles: one a picture; one that begins with "real" or "fake" takes that class's colour.
+        columns: pictures in a row.
+
+    Raises:
+        CourseError: a picture's floats lie outside 0 to 1.
+    """
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    figure = new_figure(1.62 * columns, 1.86 * rows)
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in cells:
+        axes.set_axis_off()
+    for axes, picture, title in zip(cells[: len(pictures)], pictures, titles, strict=True):
+        axes.imshow(_height_width_colour(picture))
+        colours = [
+            colour for name, colour in zip(CLASS_NAMES, CLASS_COLOURS, strict=True) if title.startswith(name)
+        ]
+        axes.set_title(title, fontsize=9.5, color=[*colours, INK][0], pad=4, loc="center")
+    contents = "; ".join(f"{count} × {title}" for title, count in Counter(titles).items())
+    return show(figure, f"{len(pictures)} pictures in a grid of {rows} x {columns}: {contents}.")
+
+
+def _height_width_colour(picture: object) -> np.ndarray:
+    array = np.asarray(picture)
+    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
+        array = array.transpose(1, 2, 0)
+    if array.dtype.kind == "f" and (array.min() < 0 or array.max() > 1):
+        raise CourseError(
+            f"This picture's values run from {array.min():.2f} to {array.max():.2f}; floats from 0 to 1 can"
+            " be shown. Undo the normalisation first: picture * std + mean."
+        )
+    return array

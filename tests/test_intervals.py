@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from predicted import predictions
+from sklearn.metrics import roc_auc_score
+
+from course_utils.errors import CourseError
+from course_utils.intervals import (
+    accuracy_interval,
+    auroc_interval,
+    compare,
+    per_method,
+    random_classifier,
+)
+
+
+def brute_force(table, statistic, draws=400, seed=1):
+    """Bootstrap over groups, one draw after the other, with whole tables."""
+    random = np.random.default_rng(seed)
+    members = [group for _, group in table.groupby("group")]
+    values = []
+    for _ in range(draws):
+        drawn = [members[i] for i in random.integers(len(members), size=len(members))]
+        labels = np.concatenate([part["label"] for part in drawn])
+        if len(set(labels)) == 2:
+            values.append(statistic(labels, np.concatenate([part["score"] for part in drawn])))
+    return np.quantile(values, (0.025, 0.975))
+
+
+@pytest.mark.parametrize("pictures_a_group", [1, 5])
+def test_auroc_interval_is_that_of_a_plain_bootstrap(pictures_a_group):
+    table = predictions(pictures_a_group=pictures_a_group)
+    table["score"] = table["score"].round(2)  # ties
+    found = auroc_interval(table)
+    assert found.value == pytest.approx(roc_auc_score(table["label"], table["score"]))
+    assert found.groups == 100 // pictures_a_group
+    assert (found.low, found.high) == pytest.approx(brute_force(table, roc_auc_score), abs=0.025)
+
+
+def test_accuracy_interval_is_that_of_a_plain_bootstrap():
+    table = predictions()
+    found = accuracy_interval(table, 0.5)
+    expected = brute_force(table, lambda labels, scores: np.mean((scores >= 0.5) == labels))
+    assert found.value == np.mean((table["score"] >= 0.5) == table["label"])
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.025)
+
+
+def test_pictures_of_one_group_count_as_one():
+    table = predictions(reals=50, fakes=50)
+    copied = table.loc[table.index.repeat(10)]
+    alone, copies = auroc_interval(table), auroc_interval(copied)
+    assert (copies.low, copies.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_the_same_table_gives_the_same_interval():
+    assert auroc_interval(predictions()) == auroc_interval(predictions())
+
+
+def test_seven_groups_are_too_few():
+    table = predictions(reals=8, fakes=6, pictures_a_group=2)
+    found = auroc_interval(table)
+    assert np.isnan(found.low) and np.isnan(found.high)
+    assert "too few groups for an interval: 7" in str(found)
+    assert not np.isnan(auroc_interval(predictions(reals=10, fakes=6, pictures_a_group=2)).low)
+
+
+def test_draws_without_a_class_are_left_out():
+    found = auroc_interval(predictions(reals=9, fakes=1))
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_a_paired_difference_is_found_where_intervals_overlap():
+    first = predictions(reals=150, fakes=150)
+    worse = first.assign(model="Worse", score=(first["score"] - 0.06 * first["label"]).clip(0, 1))
+    one, other = auroc_interval(first), auroc_interval(worse)
+    assert other.high > one.low  # the intervals overlap
+    found = compare(first, worse)
+    assert found.difference.value == pytest.approx(one.value - other.value)
+    assert str(found).startswith("SimpleNet quick is better than Worse quick")
+    assert str(compare(worse, first)).startswith("SimpleNet quick is better than Worse quick")
+
+
+def test_a_model_is_not_better_than_its_like():
+    first, second = predictions(seed=1), predictions(seed=2, model="Other")
+    assert "not told apart" in str(compare(first, second))
+    assert compare(first, first.sample(frac=1, random_state=0)).difference.high == 0
+
+
+def test_different_test_sets_are_not_compared():
+    first = predictions()
+    with pytest.raises(CourseError, match="same samples"):
+        compare(first, first.iloc[:90])
+    with pytest.raises(CourseError, match="same samples"):
+        compare(first, first.assign(label=1 - first["label"]))
+
+
+def test_each_method_is_set_against_all_reals():
+    table = predictions()
+    found = per_method(table, 0.5)
+    assert list(found.index) == ["Deepfakes", "FaceSwap", "all"]
+    assert list(found["real"]) == [60, 60, 60]
+    assert found["fake"]["all"] == found["fake"]["Deepfakes"] + found["fake"]["FaceSwap"] == 40
+    part = table[table["method"].isin(["original", "FaceSwap"])]
+    assert found["auroc"]["FaceSwap"] == pytest.approx(roc_auc_score(part["label"], part["score"]))
+
+
+def test_guessers_fill_a_band_around_the_diagonal():
+    band, areas = random_classifier(predictions(reals=80, fakes=60))
+    assert areas.mean() == pytest.approx(0.5, abs=0.01)
+    # Standard deviation of the AUROC under chance: sqrt((m + n + 1) / (12 m n)) (Mann & Whitney 1947).
+    assert areas.std() == pytest.approx(np.sqrt(141 / (12 * 80 * 60)), rel=0.05)
+    middle = band[band["false_positive_rate"].between(0.1, 0.9)]
+    assert (middle["low"] < middle["false_positive_rate"]).all()
+    assert (middle["high"] > middle["false_positive_rate"]).all()

@@ -1,0 +1,143 @@
+"""What a reader of the figures would miss: the picture, its alternative text, and true numbers in it."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from PIL import Image
+from predicted import predictions
+from sklearn.metrics import roc_auc_score
+
+from course_utils import plots
+from course_utils.errors import CourseError
+from course_utils.history import Run
+from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES
+
+RUN = Run(
+    model="SimpleNet",
+    dataset="made_up",
+    optimizer={"name": "Adam"},
+    train_loss=[0.7, 0.5, 0.3],
+    train_acc=[50, 70, 90],
+    val_loss=[0.7, 0.6, 0.7],
+    val_acc=[50, 70, 65],
+    test_loss=[0.7, 0.6, 0.7],
+    test_acc=[51, 69, 66],
+)
+DRAWN = {
+    "history": lambda: plots.plot_history([RUN]),
+    "histories": lambda: plots.plot_history([RUN, RUN], ["first", "second"]),
+    "roc": lambda: plots.plot_roc({"one": predictions(), "two": predictions(separation=2)}),
+    "both directions": lambda: plots.plot_roc_both_directions(predictions()),
+    "random": lambda: plots.plot_random_classifier(predictions(separation=0)),
+    "det": lambda: plots.plot_det({"one": predictions()}),
+    "histogram": lambda: plots.plot_score_histogram(predictions(), 0.5),
+    "balance": lambda: plots.plot_class_balance(predictions()),
+    "accuracies": lambda: plots.plot_accuracies({"a": 0.5, "b": 1.0}, "Coins", 0.5),
+    "grid": lambda: plots.sample_grid([np.zeros((8, 8, 3), np.uint8)], ["real"]),
+}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed, in order."""
+    pictures = []
+    monkeypatch.setattr("course_utils.plots.style.display", pictures.append)
+    return pictures
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_is_shown_once_with_its_sentence_as_alternative_text(shown, capsys, name):
+    sentence = DRAWN[name]()
+    (picture,) = shown
+    metadata = picture._repr_mimebundle_()[1]
+    assert metadata["image/png"]["alt"] == sentence
+    assert capsys.readouterr().out == f"{sentence}\n"
+    assert sentence.endswith(".")
+    with Image.open(io.BytesIO(picture.data)) as drawn:
+        assert drawn.width == pytest.approx(2 * metadata["image/png"]["width"], abs=1)
+        assert len(drawn.convert("L").getcolors()) > 5  # not a blank page
+    assert not pyplot.get_fignums()  # nothing is left for a later cell to show again
+
+
+def test_a_caption_at_the_end_of_a_cell_is_not_shown_twice(shown):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    caption = DRAWN["balance"]()
+    data, _ = InteractiveShell.instance().display_formatter.format(caption)
+    assert data == {}
+
+
+def test_sentences_hold_the_numbers(shown):
+    table = predictions(separation=2, seed=1)
+    area = roc_auc_score(table["label"], table["score"])
+    assert f"AUROC {area:.3f}" in plots.plot_roc({"SimpleNet": table})
+    both = plots.plot_roc_both_directions(table)
+    assert f"AUROC {area:.3f} by the score “fake” and {1 - area:.3f} by the score “real”" in both
+    assert "sum to 1.000" in both
+    assert "highest, 70.0 %, at epoch 2, where test accuracy is 69.0 %" in plots.plot_history([RUN])
+    assert "test 60 real and 40 fake" in plots.plot_class_balance(table)
+    assert "2 × real; 1 × fake" in plots.sample_grid([np.zeros((4, 4, 3))] * 3, ["real", "real", "fake"])
+
+
+def test_an_interval_says_what_it_covers(shown):
+    sentence = plots.plot_roc({"SimpleNet": predictions()})
+    assert "over 100 groups" in sentence
+    assert "not of training runs" in sentence
+    few = plots.plot_roc({"SimpleNet": predictions(reals=4, fakes=3)})
+    assert "too few groups" in few
+
+
+def test_guessing_is_told_from_knowing(shown):
+    assert "inside the range" in plots.plot_random_classifier(predictions(separation=0, seed=3))
+    assert "outside the range" in plots.plot_random_classifier(predictions(separation=2))
+
+
+@pytest.mark.parametrize("scores", [0.0, 0.5, "labels"])
+def test_extreme_scores_are_drawn(shown, scores):
+    table = predictions()
+    table = table.assign(score=table["label"].astype(float) if scores == "labels" else scores)
+    plots.plot_det({"extreme": table})
+    plots.plot_score_histogram(table, 0.5)
+    plots.plot_score_histogram(table.assign(score_kind="anomaly"), 0.5)
+    assert len(shown) == 3
+
+
+def test_runs_without_test_curves_or_with_one_epoch_are_drawn(shown):
+    curves = ("train_loss", "train_acc", "val_loss", "val_acc")
+    run = Run(model="m", dataset="d", optimizer={"name": "SGD"}, **{name: [0.5] for name in curves})
+    assert "1 epoch:" in plots.plot_history([run])
+
+
+def test_pictures_of_every_form_look_the_same(shown):
+    torch = pytest.importorskip("torch")
+    array = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    tensor = torch.from_numpy(array).permute(2, 0, 1)
+    for picture in (array, Image.fromarray(array), tensor, tensor / 255):
+        plots.sample_grid([picture], ["real"])
+    pixels = [np.asarray(Image.open(io.BytesIO(picture.data)), dtype=int) for picture in shown]
+    for other in pixels[1:]:
+        assert np.abs(other - pixels[0]).max() <= 1
+
+
+def test_normalised_pictures_are_not_shown_wrongly(shown):
+    with pytest.raises(CourseError, match="std"):
+        plots.sample_grid([np.full((3, 8, 8), -1.0)], ["real"])
+
+
+def test_every_line_differs_in_more_than_colour():
+    for styles in (CURVE_STYLES, list(SPLIT_STYLES.values())):
+        for key in ("color", "linestyle", "marker"):
+            assert len({str(style[key]) for style in styles}) == len(styles)
+
+
+def test_lines_stand_out_from_white():
+    """Contrast of at least 3:1 for graphical objects (WCAG 2.1, 1.4.11)."""
+    for colour in (*CLASS_COLOURS, *(style["color"] for style in [*CURVE_STYLES, *SPLIT_STYLES.values()])):
+        linear = [
+            value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+            for value in (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        ]
+        luminance = np.dot((0.2126, 0.7152, 0.0722), linear)
+        assert 1.05 / (luminance + 0.05) >= 3, colour

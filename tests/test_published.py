@@ -1,0 +1,62 @@
+import pytest
+from predicted import predictions
+
+from course_utils import paths
+from course_utils.data.manifest import load_manifest
+from course_utils.errors import CourseError
+from course_utils.predictions import metrics
+from course_utils.published import published_results
+
+ROW = "{id: a, paper: p, system: s, dataset: d, split: test, metric: auroc, value: 0.5, where: Table 1}"
+
+
+def test_the_assignments_numbers_are_there():
+    rows = published_results()
+    values = {name: row.value for name, row in rows.items() if name.startswith("curtis_")}
+    assert values == {
+        "curtis_simplenet_fakes_val_accuracy": 0.89,
+        "curtis_simplenet_fakes_test_accuracy": 0.88,
+        "curtis_simplenet_fakes_auroc": 0.919,
+        "curtis_simplenet_fakes_auroc_score_real": 0.080,
+        "curtis_simplenet_synthetic_val_accuracy": 0.50,
+        "curtis_simplenet_synthetic_test_accuracy": 0.49,
+        "curtis_xception_synthetic_val_accuracy": 0.99,
+        "curtis_xception_synthetic_test_accuracy": 0.99,
+        "curtis_xception_synthetic_auroc": 0.998,
+    }
+    assert all("Tel Aviv" in row.paper and row.where for row in rows.values())
+
+
+def test_every_row_names_a_data_set_an_edition_and_a_metric_that_exist():
+    known = {*metrics(predictions(), 0.5), "auroc_score_real"}
+    for row in published_results().values():
+        editions = {expected.edition for expected in load_manifest(row.dataset).expects}
+        assert row.edition in editions
+        assert row.metric in known
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (f"[{ROW}, {ROW}]", "two rows have the id 'a'"),
+        (f"[{ROW.replace('paper: p', 'paper: q')}]", "cites 'q'"),
+        (f"[{ROW.replace('0.5', 'high')}]", "results.0.value"),
+        (f"[{ROW.replace('where', 'page')}]", "results.0.page"),
+        ("[", "not as expected"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path, monkeypatch, rows, words):
+    (tmp_path / "published_results.yaml").write_text(f"papers: {{p: A paper}}\nresults: {rows}\n")
+    monkeypatch.setattr("course_utils.published.manifests", lambda: [tmp_path])
+    with pytest.raises(CourseError, match=words):
+        published_results()
+
+
+def test_a_missing_file_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("course_utils.published.manifests", lambda: [tmp_path])
+    with pytest.raises(CourseError, match=tmp_path.name):
+        published_results()
+
+
+def test_the_file_lies_beside_the_manifests():
+    assert (paths.manifests()[-1] / "published_results.yaml").is_file()
