@@ -97,7 +97,7 @@ def read_history(path: Path) -> list[Run]:
     runs = [_run(entry, number, path) for number, entry in enumerate(entries, start=1)]
     for number, run in enumerate(runs, start=1):
         highest = max((value for split in SPLITS for value in run.curve(split, "acc")), default=math.nan)
-        if highest <= 1:
+        if 0 < highest <= 1:
             warnings.warn(
                 f"{path}, run {number} ({run.model}): no accuracy is above {highest:g}. Accuracies are in"
                 " percent here; if these are fractions, multiply them by 100. They are shown as they are.",

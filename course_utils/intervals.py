@@ -16,6 +16,7 @@ from course_utils.predictions import labels_and_scores, metrics
 # Below this an interval drawn over groups says more about the few groups than about the model.
 FEWEST_GROUPS = 8
 REPLICATES = 2000
+GUESSERS = 1000
 SEED = 0
 
 
@@ -115,12 +116,12 @@ def random_classifier(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 
     Returns:
         The band that holds 95 % of their ROC curves at each false positive rate (columns
-        ``false_positive_rate``, ``low``, ``high``), and the AUROC of each of `REPLICATES` guessers.
+        ``false_positive_rate``, ``low``, ``high``), and the AUROC of each of `GUESSERS` guessers.
     """
     labels, _ = labels_and_scores(table)
     fakes, reals = int(labels.sum()), int((1 - labels).sum())
     random = np.random.default_rng(SEED)
-    hits = np.empty((REPLICATES, reals))
+    hits = np.empty((GUESSERS, reals), dtype=np.float32)
     for guesser in hits:
         real = -np.sort(-random.random(reals))
         guesser[:] = 1 - np.searchsorted(np.sort(random.random(fakes)), real) / fakes
