@@ -10,12 +10,10 @@ from PIL import Image
 
 from course_utils import paths
 from course_utils.data.inventory import Survey, survey
-from course_utils.data.manifest import Edition, Manifest
+from course_utils.data.manifest import ALL, Edition, Manifest
 from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import read_samples
-from course_utils.data.splits import leaks
-
-ALL = "all"  # in an edition's counts: all splits, or all labels
+from course_utils.data.splits import SPLITS, leaks
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,8 @@ class CheckReport:
     def table(self) -> pd.DataFrame:
         """Return a row a kind of finding, errors first: severity, kind, how many, and the first of them."""
         table = pd.DataFrame(self.findings, columns=["severity", "kind", "path", "message"])
-        table = table.groupby(["severity", "kind"], sort=True)
-        return table.agg(
-            files=("path", "size"), first=("path", "first"), message=("message", "first")
-        ).reset_index()
+        kinds = table.groupby(["severity", "kind"], as_index=False)
+        return kinds.agg(files=("path", "size"), first=("path", "first"), message=("message", "first"))
 
 
 def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> CheckReport:
@@ -70,13 +66,10 @@ def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) ->
     usable = [(columns, facts) for columns, facts in found.pictures if not facts.problem]
     counts = _count(manifest, [columns for columns, _ in usable])
     edition, differences = _compare(counts, manifest.expects)
+    unusable = [(columns["path"], facts) for columns, facts in found.pictures if facts.problem]
     findings = [
-        *(
-            Finding("error", f.problem, columns["path"], f.error)
-            for columns, f in found.pictures
-            if f.problem
-        ),
-        *(Finding("error", "folder unreadable", path, reason) for path, reason in found.closed),
+        *(Finding("error", facts.problem, path, facts.error) for path, facts in unusable),
+        *(Finding("error", "cannot be listed", path, reason) for path, reason in found.closed),
         *_gone(manifest, found),
         *_duplicates(usable),
         *_straddling(usable),
@@ -90,7 +83,7 @@ def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) ->
 def _count(manifest: Manifest, rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["split", "label_word"])
     counts = pd.crosstab(table["split"], table["label_word"])
-    return counts.reindex(index=["train", "val", "test"], columns=list(manifest.labels), fill_value=0)
+    return counts.reindex(index=list(SPLITS), columns=list(manifest.labels), fill_value=0)
 
 
 def _compare(counts: pd.DataFrame, editions: tuple[Edition, ...]) -> tuple[str | None, list[Finding]]:

@@ -83,7 +83,7 @@ def survey(manifest: Manifest, jobs: int | None = None, progress: bool = True) -
 
 
 def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the paths of all pictures under `root`, sorted, and what could not be listed, with the reason."""
+    """Return the paths of all pictures under `root`, sorted, and what cannot be listed, with the reason."""
     pictures, closed, seen = [], [], set()
 
     def cannot_list(error: OSError) -> None:

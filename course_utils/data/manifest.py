@@ -10,10 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from course_utils import paths
-from course_utils.data.splits import SplitRule
+from course_utils.data.splits import SPLITS, SplitRule
 from course_utils.errors import CourseError
 
 NOT_A_MANIFEST = {"published_results"}  # lies in the same folder
+ALL = "all"  # in an edition's counts: all splits, or all labels of a split
 LINE_COLUMNS = ("label", "split", "method", "compression", "video", "target", "source", "group")
 
 
@@ -149,6 +150,10 @@ class Manifest(BaseModel):
                 raise ValueError(f"{', '.join(sorted(words - set(self.labels)))} is not among labels")
             if self.rule.kind == "folder" and not line.split and "split" not in fields:
                 raise ValueError(f"the layout line {line.path} has no {{split}} field for the split")
+        for edition in self.expects:
+            named = set(edition.counts) | {word for labels in edition.counts.values() for word in labels}
+            if odd := named - {*SPLITS, *self.labels, ALL}:
+                raise ValueError(f"expects, {edition.edition}: {min(odd)} is neither a split nor a label")
         return self
 
     @property

@@ -64,16 +64,14 @@ class PreparedDataset:
             raise CourseError(f"The {name} split of {self.name} is empty. {self._where_pictures_count()}")
         if lacking:
             raise CourseError(
-                f"The {name} split of {self.name} has only one class: no picture is {' or '.join(lacking)}, and"
+                f"The {name} split of {self.name} has only one class: none is {' or '.join(lacking)}, and"
                 f" nothing can be learnt or measured with the other alone. {self._where_pictures_count()}"
             )
         return samples
 
     def _where_pictures_count(self) -> str:
         balance = class_balance(self.samples)
-        found = "; ".join(
-            f"{split}: {row.real:.0f} real, {row.fake:.0f} fake" for split, row in balance.iterrows()
-        )
+        found = "; ".join(f"{row.Index}: {row.real} real, {row.fake} fake" for row in balance.itertuples())
         layout = ", ".join(line.path for line in self.manifest.layout)
         return (
             f"Found in {self.root}: {found}; left out: {len(self.left_out)}. A picture counts where its path"
@@ -178,8 +176,8 @@ def _folder_manifest(root: Path, name: str) -> Manifest:
         path, group, split = "{split}/{label}/{name:path}.{extension}", "", {"kind": "folder"}
     else:
         raise CourseError(
-            f"{root} has not the expected form: real/ and fake/ folders with pictures, or train/, val/ and test/"
-            " folders that hold real/ and fake/."
+            f"{root} has not the expected form: real/ and fake/ folders with pictures, or train/, val/ and"
+            " test/ folders that hold real/ and fake/."
         )
     return Manifest.model_validate(
         {

@@ -36,10 +36,8 @@ SAMPLE_COLUMNS = {
 
 def sample_table(rows: list[dict]) -> pd.DataFrame:
     """Return `rows` as a sample table, sorted by path; columns that a row does not name are unknown."""
-    table = pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS))
-    texts = ["compression", "video", "target", "source"]
-    table[texts] = table[texts].fillna("")
-    table["frame"] = table["frame"].fillna(0)
+    unknown = {"compression": "", "video": "", "frame": 0, "target": "", "source": ""}
+    table = pd.DataFrame([{**unknown, **row} for row in rows], columns=list(SAMPLE_COLUMNS))
     return table.astype(SAMPLE_COLUMNS).sort_values("path", ignore_index=True)
 
 

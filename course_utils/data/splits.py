@@ -63,4 +63,5 @@ def leaks(samples: pd.DataFrame) -> pd.DataFrame:
     about the others; a test set that shares groups with the training set measures memory as well as skill.
     """
     counts = pd.crosstab(samples["group"], samples["split"])
+    counts = counts.reindex(columns=list(SPLITS), fill_value=0)
     return counts[(counts > 0).sum(axis="columns") > 1]
