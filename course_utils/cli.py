@@ -64,12 +64,12 @@ def doctor() -> None:
 @data.command("list")
 def data_list() -> None:
     """List the data sets: which are here, and how to get the others."""
-    from course_utils.data.manifest import list_manifests, load_manifest
+    from course_utils.data.manifest import list_manifests
 
-    table = Table("name", "what", "here?", "how to get it", title="Data sets")
-    for name in list_manifests():
-        manifest = load_manifest(name)
-        table.add_row(name, manifest.title, "yes" if _is_here(manifest) else "no", manifest.access)
+    table = Table("name", "what", "here?", "how to get it", title="Data sets", show_lines=True)
+    for manifest in list_manifests():
+        here = "yes" if _is_here(manifest) else "no"
+        table.add_row(manifest.name, manifest.title, here, " ".join(manifest.access.split()))
     console.print(table)
     console.print(f"COURSE_DATA_ROOT is {paths.data_root() or 'not set'}.")
 
@@ -103,14 +103,12 @@ def data_prepare(
     if (name is None) == (folder is None):
         raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")
     prepared = prepare_folder(folder, jobs=jobs) if folder else prepare(load_manifest(name), jobs=jobs)
-    balance = class_balance(prepared.samples)
-    table = Table(balance.index.name or "split", *balance.columns, title=prepared.name)
-    for split, row in balance.iterrows():
-        table.add_row(str(split), *(str(value) for value in row))
-    console.print(table)
+    console.print(_table(class_balance(prepared.samples).reset_index(), prepared.name))
     for left_out in prepared.left_out:
-        console.print(f"left out: {_plain(str(left_out))}", soft_wrap=True)
-    console.print(f"{len(prepared.samples)} samples, {len(prepared.left_out)} files left out.")
+        console.print(f"left out: {_plain(f'{left_out.path}: {left_out.reason}')}", soft_wrap=True)
+    console.print(
+        f"{len(prepared.samples)} samples, {len(prepared.left_out)} files left out; {prepared.opened} opened now."
+    )
 
 
 @data.command("check")
@@ -120,7 +118,15 @@ def data_check(name: Annotated[str, typer.Argument(help="A data set's name.")]) 
     from course_utils.data.manifest import load_manifest
 
     report = check(load_manifest(name))
-    console.print(report.table())
+    console.print(_table(report.counts.reset_index(), f"{name} in {report.root}"))
+    console.print(f"Edition: {report.edition or 'none that the manifest knows'}")
+    if report.findings:
+        console.print(_table(report.table(), "Findings"))
+        for finding in report.findings:
+            if finding.severity == "error":
+                console.print(_plain(f"{finding.kind}: {finding.path}: {finding.message}"), soft_wrap=True)
+    else:
+        console.print("Nothing found.")
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -256,6 +262,13 @@ def _is_here(manifest: Any) -> bool:
         return bool(manifest.data_folder())
     except CourseError:
         return False
+
+
+def _table(frame: Any, title: str) -> Table:
+    table = Table(*(str(column) for column in frame.columns), title=title)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_plain(str(value)) for value in row))
+    return table
 
 
 def _plain(text: str) -> str:

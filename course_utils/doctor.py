@@ -147,16 +147,16 @@ def _cache() -> Fact:
 
 
 def _data() -> Fact:
-    from course_utils.data.manifest import list_manifests, load_manifest
+    from course_utils.data.manifest import list_manifests
     from course_utils.errors import CourseError
 
     found = []
-    for name in list_manifests():
+    for manifest in list_manifests():
         try:
-            load_manifest(name).data_folder()
+            manifest.data_folder()
         except CourseError:
             continue
-        found.append(name)
+        found.append(manifest.name)
     where = f"COURSE_DATA_ROOT={paths.data_root() or 'not set'}"
     if found:
         return Fact("data", f"{', '.join(found)} ({where})")

@@ -1,0 +1,1 @@
+"""The instructor's half: what is asked, and how answers are marked."""
