@@ -1,0 +1,57 @@
+"""The course's models: one file each, and a card for `course models`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from course_utils.models.simplenet import SimpleNet
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model before it is built.
+
+    Attributes:
+        name: its name in `MODELS` and on the command line.
+        build: returns it with random weights.
+        input: shape of one input without the batch, e.g. (3, 256, 256) for C x H x W.
+        paper: where it was published.
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    input: tuple[int, ...]
+    paper: str
+
+
+MODELS = {
+    card.name: card
+    for card in (ModelCard("simplenet", SimpleNet, (3, 256, 256), "the course assignment, chapter 3.2"),)
+}
+
+
+def describe() -> list[dict]:
+    """Return a line a model: `name`, `input`, `parameters`, `macs` and `paper`.
+
+    `macs` are the multiply-accumulates of one forward pass on one input. Models are built on torch's meta
+    device, which knows shapes and holds no numbers: that takes no memory and next to no time.
+    """
+    lines = []
+    for card in MODELS.values():
+        with torch.device("meta"):
+            model = card.build().eval()
+            with FlopCounterMode(display=False) as counter, torch.no_grad():
+                model(torch.empty(1, *card.input))
+        lines.append(
+            {
+                "name": card.name,
+                "input": list(card.input),
+                "parameters": sum(parameter.numel() for parameter in model.parameters()),
+                "macs": counter.get_total_flops() // 2,
+                "paper": card.paper,
+            }
+        )
+    return lines

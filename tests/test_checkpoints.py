@@ -1,0 +1,116 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course_utils import checkpoints
+from course_utils.errors import CourseError
+
+SETTINGS = {"epochs": 2, "optimizer": {"name": "SGD", "params": {}}}
+
+
+def state(value=0.0):
+    return {"configuration": SETTINGS, "model": {"weight": torch.full((3,), value)}, "sums": [1.5, None]}
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond 100 kB, which is reported as a full disk is."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path):
+    path = tmp_path / "run" / "checkpoint.pt"
+    assert checkpoints.load_checkpoint(path, SETTINGS) is None
+    checkpoints.save_checkpoint(path, state(1.0))
+    loaded = checkpoints.load_checkpoint(path, SETTINGS)
+    assert torch.equal(loaded["model"]["weight"], torch.ones(3)) and loaded["sums"] == [1.5, None]
+    assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_another_configuration_is_refused_naming_what_differs(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    checkpoints.save_checkpoint(path, state())
+    with pytest.raises(CourseError, match=r"epochs: 2 there, 5 here\n  patience: None there, 1 here\n"):
+        checkpoints.load_checkpoint(path, {**SETTINGS, "epochs": 5, "patience": 1})
+
+
+def test_a_damaged_checkpoint_is_reported(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    checkpoints.save_checkpoint(path, state())
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(CourseError, match="damaged"):
+        checkpoints.load_checkpoint(path, SETTINGS)
+
+
+def test_opening_a_checkpoint_runs_no_code(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (tmp_path.joinpath("exploded").touch, ())
+
+    torch.save({"configuration": SETTINGS, "bomb": Bomb()}, tmp_path / "checkpoint.pt")
+    with pytest.raises(CourseError):
+        checkpoints.load_checkpoint(tmp_path / "checkpoint.pt", SETTINGS)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_full_disk_spares_the_checkpoint_before(tmp_path, small_disk):
+    path = tmp_path / "checkpoint.pt"
+    checkpoints.save_checkpoint(path, state(1.0))
+    large = torch.zeros(100_000)
+    with pytest.raises(CourseError, match="disk is full"):
+        checkpoints.save_checkpoint(path, {**state(2.0), "large": large})
+    assert checkpoints.load_checkpoint(path, SETTINGS)["model"]["weight"][0] == 1
+    with pytest.raises(CourseError, match="disk is full"):
+        checkpoints.save_weights(tmp_path / "best.safetensors", {"large": large})
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_generators_go_on_where_they_were(tmp_path):
+    def draw():
+        return torch.rand(3).tolist(), np.random.normal(size=3).tolist(), random.gauss(0, 1), random.random()
+
+    np.random.normal()  # leaves a second normal number waiting, part of the state
+    random.gauss(0, 1)
+    path = tmp_path / "generators.pt"
+    checkpoints.save_checkpoint(path, {"configuration": {}, "generators": checkpoints.generators_state()})
+    expected = draw()
+    draw()
+    checkpoints.restore_generators(checkpoints.load_checkpoint(path, {})["generators"])
+    assert draw() == expected
+
+
+def test_weights_go_through_a_file_in_any_memory_layout(tmp_path):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
+    path = tmp_path / "best.safetensors"
+    checkpoints.save_weights(path, checkpoints.weights_of(model))
+    other = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    checkpoints.load_weights(path, other)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor), name
+
+
+def test_weights_of_another_model_are_refused_naming_what_differs(tmp_path):
+    path = tmp_path / "best.safetensors"
+    model = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 2))
+    before = checkpoints.weights_of(model)
+    checkpoints.save_weights(path, checkpoints.weights_of(nn.Sequential(nn.Linear(5, 2), nn.ReLU())))
+    with pytest.raises(
+        CourseError, match=r"(?s)1\.weight: missing.*0\.weight: \(2, 5\) in the file, \(2, 4\)"
+    ):
+        checkpoints.load_weights(path, model)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_that_are_missing_or_damaged_are_reported(tmp_path):
+    with pytest.raises(CourseError, match=r"fit\(\)"):
+        checkpoints.load_weights(tmp_path / "none.safetensors", nn.Linear(1, 1))
+    (tmp_path / "broken.safetensors").write_bytes(b"not weights")
+    with pytest.raises(CourseError, match="not a readable"):
+        checkpoints.load_weights(tmp_path / "broken.safetensors", nn.Linear(1, 1))
