@@ -104,11 +104,10 @@ def data_prepare(
         raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")
     prepared = prepare_folder(folder, jobs=jobs) if folder else prepare(load_manifest(name), jobs=jobs)
     console.print(_table(class_balance(prepared.samples).reset_index(), prepared.name))
-    for left_out in prepared.left_out:
-        console.print(f"left out: {_plain(f'{left_out.path}: {left_out.reason}')}", soft_wrap=True)
-    console.print(
-        f"{len(prepared.samples)} samples, {len(prepared.left_out)} files left out; {prepared.opened} opened now."
-    )
+    for item in prepared.left_out:
+        console.print(f"left out: {_plain(f'{item.path}: {item.reason}')}", soft_wrap=True)
+    left_out = f"{len(prepared.left_out)} files left out"
+    console.print(f"{len(prepared.samples)} samples, {left_out}; {prepared.opened} files opened.")
 
 
 @data.command("check")

@@ -1,7 +1,6 @@
 """What a machine has: the facts that ``course doctor`` prints and that each notebook opens with."""
 
 import importlib.metadata
-import os
 import platform
 import shutil
 import sys
@@ -58,13 +57,13 @@ def device_name() -> str:
     """Return the device that training would use, such as ``cpu, 2 cores``."""
     import torch
 
+    from course_utils.data.datasets import processor_cores
+
     if torch.cuda.is_available():
         return f"cuda, {torch.cuda.get_device_name()}"
     if torch.backends.mps.is_available():
         return "mps"
-    return (
-        f"cpu, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
-    )
+    return f"cpu, {processor_cores()} cores"
 
 
 def precision_name() -> str:

@@ -9,11 +9,12 @@ import pandas as pd
 from PIL import Image
 
 from course_utils import paths
+from course_utils.data.editions import Difference, closest_edition, count_by_split
 from course_utils.data.inventory import Survey, survey
-from course_utils.data.manifest import ALL, Edition, Manifest
+from course_utils.data.manifest import Manifest
 from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import read_samples
-from course_utils.data.splits import SPLITS, leaks
+from course_utils.data.splits import leaks
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class CheckReport:
 
 
 def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> CheckReport:
-    """Open every picture of a data set that the inventory does not know yet, and report what was found.
+    """Open every picture of a data set, and report what was found.
 
     Args:
         manifest: the data set.
@@ -62,10 +63,10 @@ def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) ->
     Raises:
         CourseError: the data folder is not there or cannot be listed, or the disk is full.
     """
-    found = survey(manifest, jobs, progress)
+    found = survey(manifest, jobs, progress, trust_inventory=False)
     usable = [(columns, facts) for columns, facts in found.pictures if not facts.problem]
-    counts = _count(manifest, [columns for columns, _ in usable])
-    edition, differences = _compare(counts, manifest.expects)
+    counts = count_by_split(manifest, [columns for columns, _ in usable])
+    edition, differences = closest_edition(counts, manifest.expects)
     unusable = [(columns["path"], facts) for columns, facts in found.pictures if facts.problem]
     findings = [
         *(Finding("error", facts.problem, path, facts.error) for path, facts in unusable),
@@ -73,43 +74,17 @@ def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) ->
         *_gone(manifest, found),
         *_duplicates(usable),
         *_straddling(usable),
-        *differences,
+        *(_miscounted(edition, difference) for difference in differences),
         *(Finding("note", "no layout line", path, "no layout line describes it") for path in found.strangers),
         *(note for columns, facts in usable for note in _oddities(columns["path"], facts)),
     ]
-    return CheckReport(manifest.name, found.root, findings, counts, edition)
+    return CheckReport(manifest.name, found.root, findings, counts, None if differences else edition)
 
 
-def _count(manifest: Manifest, rows: list[dict]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["split", "label_word"])
-    counts = pd.crosstab(table["split"], table["label_word"])
-    return counts.reindex(index=list(SPLITS), columns=list(manifest.labels), fill_value=0)
-
-
-def _compare(counts: pd.DataFrame, editions: tuple[Edition, ...]) -> tuple[str | None, list[Finding]]:
-    """Return the edition that `counts` agrees with, or else how it differs from the closest."""
-    differences = {}
-    for edition in editions:
-        differences[edition.edition] = [
-            (f"{split}/{label}", expected, _counted(counts, split, label))
-            for split, labels in edition.counts.items()
-            for label, expected in labels.items()
-            if _counted(counts, split, label) != expected
-        ]
-    if not differences:
-        return None, []
-    closest = min(differences, key=lambda name: sum(abs(want - got) for _, want, got in differences[name]))
-    if not differences[closest]:
-        return closest, []
-    return None, [
-        Finding("error", "count", where, f"{got} usable pictures; the closest edition, {closest}, has {want}")
-        for where, want, got in differences[closest]
-    ]
-
-
-def _counted(counts: pd.DataFrame, split: str, label: str) -> int:
-    rows = counts if split == ALL else counts.loc[[split]]
-    return int((rows if label == ALL else rows[[label]]).to_numpy().sum())
+def _miscounted(edition: str, difference: Difference) -> Finding:
+    where, expected, counted = difference
+    message = f"{counted} usable pictures; the closest edition, {edition}, has {expected}"
+    return Finding("error", "count", where, message)
 
 
 def _gone(manifest: Manifest, found: Survey) -> list[Finding]:

@@ -238,13 +238,14 @@ def choose_workers(dataset: Dataset) -> int:
     A worker is a new Python that imports torch for seconds, and it can only load what it can import: a
     dataset defined in a notebook gets none.
     """
-    cores = _cores()
+    cores = processor_cores()
     if cores <= 4 or len(dataset) < 2000 or not _travels(dataset):
         return 0
     return min(8, cores // 2)
 
 
-def _cores() -> int:
+def processor_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

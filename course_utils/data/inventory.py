@@ -50,13 +50,16 @@ class Survey:
     opened: int
 
 
-def survey(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> Survey:
+def survey(
+    manifest: Manifest, jobs: int | None = None, progress: bool = True, *, trust_inventory: bool = True
+) -> Survey:
     """Find every picture of the data set, and open those that the inventory does not know yet.
 
     Args:
         manifest: the data set.
         jobs: threads that decode pictures; one a processor core if None.
         progress: show a progress bar.
+        trust_inventory: False opens every file, so that damage which left size and time alone is found.
 
     Raises:
         CourseError: the data folder is not there or cannot be listed, or the disk is full.
@@ -64,7 +67,7 @@ def survey(manifest: Manifest, jobs: int | None = None, progress: bool = True) -
     root = manifest.data_folder()
     files, closed = _find(root)
     described = {path: columns for path in files if (columns := manifest.read(path)) is not None}
-    known = _read_inventories(manifest.name)
+    known = _read_inventories(manifest.name) if trust_inventory else {}
     facts = {path: known[key] for path in described if (key := _key(root, path)) in known}
     todo = [path for path in described if path not in facts]
     with _Appender(paths.writable_cache() / manifest.name / "inventory.jsonl") as inventory:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
+from course_utils.data.editions import closest_edition, count_by_split
 from course_utils.data.inventory import Survey, survey
 from course_utils.data.manifest import Manifest, load_manifest, manifest_names
 from course_utils.data.samples import class_balance, read_samples, sample_table, write_samples
@@ -36,12 +37,16 @@ class Preparation(BaseModel):
     root: Path
     samples: int
     opened: int
+    edition: str | None
     left_out: list[LeftOut]
 
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A data set that is ready to use: `samples` is its sample table, with paths relative to `root`."""
+    """A data set that is ready to use: `samples` is its sample table, with paths relative to `root`.
+
+    `edition` is the known edition whose counts it has, None if it has none's.
+    """
 
     name: str
     manifest: Manifest
@@ -49,6 +54,7 @@ class PreparedDataset:
     samples: pd.DataFrame
     left_out: list[LeftOut]
     opened: int
+    edition: str | None
 
     def split(self, name: str) -> pd.DataFrame:
         """Return the samples of the split "train", "val" or "test".
@@ -112,16 +118,19 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
     samples = sample_table(rows)
     folder = paths.writable_cache() / manifest.name
     write_samples(folder / "samples.parquet", samples)
+    counts = count_by_split(manifest, [columns for columns, facts in found.pictures if not facts.problem])
+    edition, differences = closest_edition(counts, manifest.expects)
     record = Preparation(
         manifest_sha256=_fingerprint(manifest),
         root=found.root,
         samples=len(samples),
         opened=found.opened,
+        edition=None if differences else edition,
         left_out=left_out,
     )
     # Written last: only where it names this manifest and folder does the table beside it count.
     paths.write_json(folder / "prepare.json", record.model_dump(mode="json"))
-    return PreparedDataset(manifest.name, manifest, found.root, samples, left_out, found.opened)
+    return _prepared(manifest, samples, record)
 
 
 def load_dataset(name: str) -> PreparedDataset:
@@ -139,7 +148,7 @@ def load_dataset(name: str) -> PreparedDataset:
         record = _read_record(cache / name / "prepare.json")
         if record and record.manifest_sha256 == _fingerprint(manifest) and record.root == root:
             samples = read_samples(cache / name / "samples.parquet")
-            return PreparedDataset(name, manifest, root, samples, record.left_out, record.opened)
+            return _prepared(manifest, samples, record)
     return prepare(manifest)
 
 
@@ -194,6 +203,12 @@ def _folder_manifest(root: Path, name: str) -> Manifest:
             "splits": {split["kind"]: split},
             "default_split": split["kind"],
         }
+    )
+
+
+def _prepared(manifest: Manifest, samples: pd.DataFrame, record: Preparation) -> PreparedDataset:
+    return PreparedDataset(
+        manifest.name, manifest, record.root, samples, record.left_out, record.opened, record.edition
     )
 
 

@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import pytest
@@ -111,3 +112,12 @@ def test_the_real_photographs_pass(photographs, name):
     report = check(load_manifest(name), progress=False)
     assert report.ok
     assert report.edition == "public reduction"
+
+
+def test_damage_that_leaves_size_and_time_alone_is_found(own_data, manifest):
+    prepare(manifest, progress=False)
+    victim = own_data / "train/real" / sorted(path.name for path in (own_data / "train/real").iterdir())[0]
+    status = victim.stat()
+    victim.write_bytes(bytes(status.st_size))
+    os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (f"train/real/{victim.name}") in {path for _, path in kinds(check(manifest, progress=False), "error")}
