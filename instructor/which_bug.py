@@ -17,7 +17,9 @@ def problem(samples: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return inputs N x 8 and labels: two clouds of points that overlap a little."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(samples) % 2
-    inputs = torch.randn(samples, 8, generator=generator) + 1.1 * labels[:, None] * torch.tensor([1.0, -1.0] * 4)
+    inputs = torch.randn(samples, 8, generator=generator) + 1.1 * labels[:, None] * torch.tensor(
+        [1.0, -1.0] * 4
+    )
     return inputs, labels
 
 

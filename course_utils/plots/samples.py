@@ -20,6 +20,9 @@ from course_utils.plots.style import (
     values,
 )
 
+# Up to so many different titles, the sentence under a grid counts them instead of repeating each.
+FEW_TITLES = 4
+
 
 def plot_class_balance(samples: pd.DataFrame) -> Caption:
     """Draw how many real and fake samples each split of a sample table holds."""
@@ -90,7 +93,9 @@ def sample_grid(pictures: Sequence[object], titles: Sequence[str], columns: int 
             colour for name, colour in zip(CLASS_NAMES, CLASS_COLOURS, strict=True) if title.startswith(name)
         ]
         axes.set_title(title, fontsize=9.5, color=[*colours, INK][0], pad=4, loc="center")
-    contents = "; ".join(f"{count} × {title}" for title, count in Counter(titles).items())
+    counts = Counter(titles)
+    counted = [f"{count} × {title}" for title, count in counts.items()]
+    contents = "; ".join(counted if len(counts) <= FEW_TITLES else titles)
     return show(figure, f"{len(pictures)} pictures in a grid of {rows} x {columns}: {contents}.")
 
 

@@ -30,6 +30,10 @@ from course_utils.predictions import equal_error_rate, labels_and_scores, score_
 DET_TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 
 
+# A spread of probabilities under which the histogram shows their range instead of 0 to 1.
+NARROW = 0.2
+
+
 def plot_roc(tables: Mapping[str, pd.DataFrame]) -> Caption:
     """Draw the ROC curve of each predictions table, named by its key, with AUROC and 95 % interval."""
     intervals = {name: auroc_interval(table) for name, table in tables.items()}
@@ -152,7 +156,9 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     """Draw how the scores of reals and of fakes are spread, and the threshold between the two calls."""
     labels, scores = labels_and_scores(table)
     probability = table["score_kind"].iloc[0] == "probability"
-    bins = np.histogram_bin_edges(scores, 25, range=(0, 1) if probability else None)
+    # Scores that hardly differ would all stand in one bar of the whole range.
+    whole_range = probability and np.ptp(scores) >= NARROW
+    bins = np.histogram_bin_edges(scores, 25, range=(0, 1) if whole_range else None)
     figure = new_figure(8, 4)
     axes = figure.subplots()
     called_fake = []
@@ -177,7 +183,7 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     )
     axes.set(
         title=f"Scores on {_test_set(table)}",
-        xlabel="P(fake)" if probability else "anomaly score",
+        xlabel=("P(fake)" if whole_range else "P(fake), enlarged") if probability else "anomaly score",
         ylabel="share of the class (%)",
         xlim=(bins[0], bins[-1]),
     )
@@ -185,8 +191,8 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     figure.legend(loc="outside lower center", ncols=2)
     return show(
         figure,
-        f"Histogram of scores on {_test_set(table)}: at the threshold {threshold:.2f},"
-        f" {' and '.join(called_fake)} are called fake.",
+        f"Histogram of scores on {_test_set(table)}, from {scores.min():.3f} to {scores.max():.3f}: at the"
+        f" threshold {threshold:.2f}, {' and '.join(called_fake)} are called fake.",
     )
 
 

@@ -12,7 +12,9 @@ QUESTIONS = [
         rubric=(
             Criterion(points=4, text="the weights after an epoch are those of one optimizer step a batch"),
             Criterion(points=3, text="gradients of earlier steps are forgotten"),
-            Criterion(points=3, text="the loss is an average over samples, also when the last batch is smaller"),
+            Criterion(
+                points=3, text="the loss is an average over samples, also when the last batch is smaller"
+            ),
             Criterion(points=2, text="the accuracy is over samples and in percent"),
             Criterion(points=2, text="the model is in training mode, whatever mode it was in before"),
             Criterion(points=1, text="batches are shuffled and have the size asked for"),
@@ -25,7 +27,9 @@ QUESTIONS = [
         points=10,
         kind="code",
         rubric=(
-            Criterion(points=3, text="the loss is an average over samples, also when the last batch is smaller"),
+            Criterion(
+                points=3, text="the loss is an average over samples, also when the last batch is smaller"
+            ),
             Criterion(points=2, text="the accuracy is over samples and in percent"),
             Criterion(points=3, text="the model is in evaluation mode"),
             Criterion(points=1, text="no gradients are recorded"),
@@ -40,11 +44,20 @@ QUESTIONS = [
         kind="words",
         rubric=(
             Criterion(points=1, text="A is named: no eval()"),
-            Criterion(points=2, text="why: only validation is worse and wobbles, since dropout and batch statistics are active there"),
+            Criterion(
+                points=2,
+                text="why: only validation is worse and wobbles, since dropout and batch statistics are active there",
+            ),
             Criterion(points=1, text="B is named: mean of batch means"),
-            Criterion(points=2, text="why: only the reported training loss jumps, since the lone sample of the last batch weighs a third"),
+            Criterion(
+                points=2,
+                text="why: only the reported training loss jumps, since the lone sample of the last batch weighs a third",
+            ),
             Criterion(points=1, text="C is named: no zero_grad"),
-            Criterion(points=2, text="why: old gradients are applied again at every step, so that the loss overshoots and grows"),
+            Criterion(
+                points=2,
+                text="why: old gradients are applied again at every step, so that the loss overshoots and grows",
+            ),
         ),
     ),
 ]

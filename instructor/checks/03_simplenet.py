@@ -23,7 +23,10 @@ QUESTIONS = [
         kind="words",
         rubric=(
             Criterion(points=1, text="a judgement that fits the student's own numbers"),
-            Criterion(points=2, text="a number that would have shown a fault, with the value it would have had (ln 2, share of the larger class, …)"),
+            Criterion(
+                points=2,
+                text="a number that would have shown a fault, with the value it would have had (ln 2, share of the larger class, …)",
+            ),
         ),
     ),
     Question(
@@ -33,9 +36,17 @@ QUESTIONS = [
         points=6,
         kind="words",
         rubric=(
-            Criterion(points=2, text="whether training learns, judged against ln 2 and the share of the larger class"),
-            Criterion(points=2, text="whether and until when validation follows, as the student's figure shows it"),
-            Criterion(points=2, text="what to change first, with a reason from the figure; either outcome can earn this"),
+            Criterion(
+                points=2,
+                text="whether training learns, judged against ln 2 and the share of the larger class",
+            ),
+            Criterion(
+                points=2, text="whether and until when validation follows, as the student's figure shows it"
+            ),
+            Criterion(
+                points=2,
+                text="what to change first, with a reason from the figure; either outcome can earn this",
+            ),
         ),
     ),
     Question(
@@ -86,7 +97,9 @@ QUESTIONS = [
             Criterion(points=2, text="why the two AUROCs sum to 1: the order of all pairs is turned round"),
             Criterion(points=2, text="0.080 is as informative as 0.920, with the sign reversed"),
             Criterion(points=1, text="0.5 is the number that says random"),
-            Criterion(points=2, text="missed fakes at 10 % false alarms, read from the student's own DET curve"),
+            Criterion(
+                points=2, text="missed fakes at 10 % false alarms, read from the student's own DET curve"
+            ),
             Criterion(points=1, text="compared with the 90 % that a guesser misses"),
         ),
     ),
@@ -109,7 +122,10 @@ QUESTIONS = [
         kind="words",
         rubric=(
             Criterion(points=2, text="where the student's curves lie with respect to ln 2 and 50 %"),
-            Criterion(points=3, text="whether training itself fails or only validation and test do, and what follows from that"),
+            Criterion(
+                points=3,
+                text="whether training itself fails or only validation and test do, and what follows from that",
+            ),
         ),
     ),
     Question(
@@ -131,7 +147,9 @@ QUESTIONS = [
         kind="words",
         rubric=(
             Criterion(points=1, text="the proportion, and that 50 % is what guessing achieves there"),
-            Criterion(points=1, text="with 700 against 1400, 50 % is worse than always answering real (67 %)"),
+            Criterion(
+                points=1, text="with 700 against 1400, 50 % is worse than always answering real (67 %)"
+            ),
         ),
     ),
     Question(
@@ -141,9 +159,14 @@ QUESTIONS = [
         points=5,
         kind="words",
         rubric=(
-            Criterion(points=2, text="its score does not depend on the picture: accuracy, ROC and AUROC of it"),
+            Criterion(
+                points=2, text="its score does not depend on the picture: accuracy, ROC and AUROC of it"
+            ),
             Criterion(points=1, text="the range of its AUROC on a test set of this size, read from the band"),
-            Criterion(points=2, text="a verdict on the student's own detector that the band and the interval carry; either can earn this"),
+            Criterion(
+                points=2,
+                text="a verdict on the student's own detector that the band and the interval carry; either can earn this",
+            ),
         ),
     ),
     Question(
@@ -154,7 +177,10 @@ QUESTIONS = [
         kind="words",
         rubric=(
             Criterion(points=1, text="a judgement from the pictures the student looked at"),
-            Criterion(points=3, text="network or training: the comparison of reference runs that decides it, read correctly"),
+            Criterion(
+                points=3,
+                text="network or training: the comparison of reference runs that decides it, read correctly",
+            ),
             Criterion(points=2, text="a shortcut, and a test for it"),
         ),
     ),

@@ -135,6 +135,7 @@ for left_out in prepared.left_out:
 # %% tags=["helpers"]
 # your helpers
 
+
 # %% question="faces-dataset" tags=["answer"]
 # Question 1 · faces-dataset
 class FacesDataset(Dataset):
@@ -168,36 +169,41 @@ class FacesDataset(Dataset):
 # The visible check draws four small files and looks at what your class makes of them. Read it: a check is
 # also a statement of what was asked. The grader's own checks draw other files.
 
+
 # %%
 def check_faces_dataset(candidate):
     """Three kinds of file, one of them grey, one transparent, in an order that is not sorted."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, mode in [("real/b.png", "L"), ("real/a.png", "RGBA"), ("fake/d.png", "RGB"), ("fake/c.png", "P")]:
+        modes = {"real/b.png": "L", "real/a.png": "RGBA", "fake/d.png": "RGB", "fake/c.png": "P"}
+        for name, mode in modes.items():
             path = Path(folder, name)
             path.parent.mkdir(exist_ok=True)
             Image.new(mode, (8, 6)).save(path)
         items = candidate(folder, None)
-        assert len(items) == 4, f"there are 4 pictures in both folders together; len() says {len(items)}"
+        assert len(items) == 4, f"there are 4 pictures in both folders; len() says {len(items)}"
         labels = [items[i][1] for i in range(4)]
-        assert labels == [0, 0, 1, 1], f"expected the labels [0, 0, 1, 1] (real first, then fake), found {labels}"
+        assert labels == [0, 0, 1, 1], f"expected [0, 0, 1, 1] (real first), found {labels}"
         assert all(type(label) is int for label in labels), "a label should be a plain int"
         modes = [items[i][0].mode for i in range(4)]
-        assert modes == ["RGB"] * 4, f"every picture should be RGB; found {modes}. Image.convert brings it there"
+        assert modes == ["RGB"] * 4, f"every picture should be RGB; found {modes}"
         widths = [candidate(folder, lambda picture: picture.size)[i][0] for i in range(4)]
-        assert widths == [(8, 6)] * 4, "transform should be called with the picture, and its result returned"
+        assert widths == [(8, 6)] * 4, "return what transform makes of the picture"
 
 
 # %% [markdown]
 # One line decides how the notebook goes on: with your class, if it passed, else with the course's. Either way
 # the cells below run.
 
+
 # %%
 def course_faces_dataset(root_path, transform=None):
-    """Return torchvision's dataset of a folder; it sorts the classes by name, so its labels are turned round."""
+    """Return torchvision's dataset of a folder; it sorts classes by name, so labels are turned."""
     return ImageFolder(root_path, transform, target_transform=lambda number: 1 - number)
 
 
-FacesDataset = lesson.go_on_with("faces-dataset", FacesDataset, check_faces_dataset, course_faces_dataset)
+FacesDataset = lesson.go_on_with(
+    "faces-dataset", FacesDataset, check_faces_dataset, course_faces_dataset
+)
 
 # %% [markdown]
 # ## 3 · Look before you count
@@ -209,7 +215,8 @@ FacesDataset = lesson.go_on_with("faces-dataset", FacesDataset, check_faces_data
 train = prepared.split("train")
 picked = np.random.default_rng(seed)
 half = pictures_in_grid // 2
-indices = np.concatenate([picked.choice(np.flatnonzero(train["label"] == label), half, replace=False) for label in (0, 1)])
+reals, fakes = (np.flatnonzero(train["label"] == label) for label in (0, 1))
+indices = [*picked.choice(reals, half, replace=False), *picked.choice(fakes, half, replace=False)]
 pictures = PictureDataset(train, prepared.root, image_size)
 caption = plots.sample_grid([pictures[i][0] for i in indices], ["real"] * half + ["fake"] * half)
 
@@ -257,10 +264,18 @@ caption = plots.plot_class_balance(prepared.samples)
 # %%
 test = prepared.split("test")
 share_of_real = float((test["label"] == 0).mean())
-print(f"always answering 'real' is right for {100 * share_of_real:.1f} % of {len(test)} test pictures")
+print(
+    f"always answering 'real' is right for {100 * share_of_real:.1f} % of {len(test)} test pictures"
+)
 lesson.record(
-    "accuracy of always answering real", share_of_real, dataset=dataset, edition=prepared.edition,
-    split="test", metric="accuracy", groups=test["group"].nunique(), model="constant",
+    "accuracy of always answering real",
+    share_of_real,
+    dataset=dataset,
+    edition=prepared.edition,
+    split="test",
+    metric="accuracy",
+    groups=test["group"].nunique(),
+    model="constant",
 )
 
 # %% [markdown]
@@ -277,6 +292,7 @@ lesson.record(
 #
 # What will it score when frames are split at random? And when all frames of a picture stay together?
 
+
 # %%
 def six_frames(picture, generator):
     """Return six 16 x 16 thumbnails of a picture, as six frames of a video would give: 6 x 768 numbers."""
@@ -284,7 +300,8 @@ def six_frames(picture, generator):
     for _ in range(6):
         top, left = generator.integers(0, 9, size=2)
         shifted = picture[:, top : top + image_size - 8, left : left + image_size - 8].float()
-        frames.append(v2.functional.resize(shifted * generator.uniform(0.95, 1.05), [16, 16], antialias=True).flatten())
+        brighter = shifted * generator.uniform(0.95, 1.05)
+        frames.append(v2.functional.resize(brighter, [16, 16], antialias=True).flatten())
     return torch.stack(frames)
 
 
@@ -312,10 +329,20 @@ accuracies = {
 # In the figure, compare the height of each bar with the dashed line, the accuracy of a coin.
 
 # %%
-caption = plots.plot_accuracies(accuracies, title="Labels drawn by coin toss: accuracy of the nearest frame", chance=0.5)
+caption = plots.plot_accuracies(
+    accuracies, title="Labels drawn by coin toss: accuracy of the nearest frame", chance=0.5
+)
 for name, accuracy in accuracies.items():
-    lesson.record(f"nearest frame on coin-toss labels, {name}", accuracy, dataset=dataset, edition=prepared.edition,
-                  metric="accuracy", split=name, groups=len(some), model="1-nearest neighbour")  # fmt: skip
+    lesson.record(
+        f"nearest frame on coin-toss labels, {name}",
+        accuracy,
+        dataset=dataset,
+        edition=prepared.edition,
+        metric="accuracy",
+        split=name,
+        groups=len(some),
+        model="1-nearest neighbour",
+    )
 
 # %% [markdown]
 # Is anything like this in the data set at hand? Two files with the same bytes in two splits are the plainest
@@ -357,14 +384,15 @@ print("nothing found" if not report.findings else f"{len(report.findings)} findi
 
 # %%
 library = PictureDataset(train, prepared.root, None)
-first = [int(np.flatnonzero(train["label"] == label)[0]) for label in (0, 1)]
+first = [int(reals[0]), int(fakes[0])]
 with tempfile.TemporaryDirectory() as folder:
     for word, index in zip(["real", "fake"], first, strict=True):
         Path(folder, word).mkdir()
         shutil.copy(prepared.root / train["path"][index], Path(folder, word))
     by_hand = FacesDataset(folder, v2.PILToTensor())
     for picture, label in (by_hand[0], by_hand[1]):
-        print(f"label {label}: the same picture, pixel for pixel: {torch.equal(picture, library[first[label]][0])}")
+        same = torch.equal(picture, library[first[label]][0])
+        print(f"label {label}: the same picture, pixel for pixel: {same}")
 
 # %% [markdown]
 # It also keeps decoded pictures in memory, up to a limit. How much is the second pass over the training

@@ -89,11 +89,21 @@ print("sum of means over samples: ", batch_means.sum().item() / len(losses))
 # A trainer owns a model, an optimizer, a criterion and three datasets. What it does with them is the same for
 # every model of this course. The part that only stores things is given:
 
+
 # %%
 class TrainerSetup:
     """Holds what training needs; the two methods that do something are yours."""
 
-    def __init__(self, model, optimizer, criterion, batch_size, train_dataset, validation_dataset, test_dataset):
+    def __init__(
+        self,
+        model,
+        optimizer,
+        criterion,
+        batch_size,
+        train_dataset,
+        validation_dataset,
+        test_dataset,
+    ):
         self.model = model
         self.optimizer = optimizer
         self.criterion = criterion
@@ -144,6 +154,7 @@ class TrainerSetup:
 # %% tags=["helpers"]
 # your helpers
 
+
 # %% question="train-one-epoch" tags=["answer"]
 # Question 3 · train-one-epoch
 def train_one_epoch(self):
@@ -189,6 +200,7 @@ def train_one_epoch(self):
 #
 # </details>
 
+
 # %% question="evaluate-model-on-dataloader" tags=["answer"]
 # Question 4 · evaluate-model-on-dataloader
 def evaluate_model_on_dataloader(self, dataset):
@@ -212,7 +224,9 @@ def evaluate_model_on_dataloader(self, dataset):
 # for.
 
 # %%
-FIVE = TensorDataset(torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]]), torch.tensor([0, 0, 0, 1, 1]))
+FIVE = TensorDataset(
+    torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]]), torch.tensor([0, 0, 0, 1, 1])
+)
 
 
 class Witness(nn.Linear):
@@ -240,29 +254,42 @@ def check_train_one_epoch(candidate):
     trainer = tiny_trainer(learning_rate=0.0, batch_size=2)
     trainer.model.eval()
     loss, accuracy = candidate(trainer)
-    assert abs(loss - 0.693147) < 1e-4, f"with equal logits each sample's loss is ln 2 = 0.6931; the average came out as {loss:.4f}. Is it a sum of batch means, divided by something else than batches?"
+    assert abs(loss - 0.693147) < 1e-4, (
+        f"with equal logits each sample's loss is ln 2 = 0.6931; the average came out as {loss:.4f}."
+        " Is it a sum of batch means, or divided by something else than the samples?"
+    )
     assert abs(accuracy - 60) < 1e-6, f"3 of 5 are right, that is 60.0 percent; found {accuracy}"
-    assert all(training for training, _ in trainer.model.modes), "the model was not in training mode"
+    assert all(training for training, _ in trainer.model.modes), (
+        "the model was not in training mode"
+    )
     # With zero weights every probability is 1/2, so the gradient of the first logit's weight is the mean of
     # x * (1/2 - [label is 0]) = (-1 - 2 - 3 + 4 + 5) / 10 = 0.3.
     trainer = tiny_trainer(learning_rate=1.0, batch_size=5)
     candidate(trainer)
     first = trainer.model.weight[0, 0].item()
-    assert abs(first + 0.3) < 1e-5, f"one step of gradient descent leads to a weight of -0.3; found {first:.4f}"
+    assert abs(first + 0.3) < 1e-5, (
+        f"one step of gradient descent leads to a weight of -0.3; found {first:.4f}"
+    )
     slow = tiny_trainer(learning_rate=0.01, batch_size=5)
     candidate(slow), candidate(slow)
     expected = two_steps_on_paper(0.01)
     second = slow.model.weight[0, 0].item()
-    assert abs(second - expected) < 1e-5, f"two steps lead to {expected:.5f}; found {second:.5f}. Are the gradients of the first step forgotten before the second?"
+    assert abs(second - expected) < 1e-5, (
+        f"two steps lead to {expected:.5f}; found {second:.5f}."
+        " Are the gradients of the first step forgotten before the second?"
+    )
 
 
 def two_steps_on_paper(learning_rate):
     """Return the first weight after two full steps, from the formula of the gradient instead of autograd."""
-    inputs, labels = (tensor.double() for tensor in FIVE.tensors)
+    inputs, labels = FIVE.tensors[0][:, 0].double(), FIVE.tensors[1]
     weight, bias = 0.0, 0.0  # of the first logit; the second logit's are their negatives
     for _ in range(2):
         residual = torch.sigmoid(2 * (weight * inputs + bias)) - (labels == 0).double()
-        weight, bias = weight - learning_rate * (residual * inputs).mean(), bias - learning_rate * residual.mean()
+        weight, bias = (
+            weight - learning_rate * (residual * inputs).mean(),
+            bias - learning_rate * residual.mean(),
+        )
     return float(weight)
 
 
@@ -271,15 +298,23 @@ def check_evaluate(candidate):
     trainer = tiny_trainer(learning_rate=1.0, batch_size=2)
     trainer.model.train()
     loss, accuracy = candidate(trainer, FIVE)
-    assert abs(loss - 0.693147) < 1e-4, f"with equal logits the average loss is ln 2 = 0.6931; found {loss:.4f}"
+    assert abs(loss - 0.693147) < 1e-4, (
+        f"with equal logits the average loss is ln 2 = 0.6931; found {loss:.4f}"
+    )
     assert abs(accuracy - 60) < 1e-6, f"3 of 5 are right, that is 60.0 percent; found {accuracy}"
-    assert not any(training for training, _ in trainer.model.modes), "the model was in training mode: dropout would be active, and batch normalisation would learn from the data it is tested on"
-    assert not any(gradients for _, gradients in trainer.model.modes), "gradients were recorded, which costs memory and time; torch.no_grad() stops it"
+    assert not any(training for training, _ in trainer.model.modes), (
+        "the model was in training mode: dropout would be active, and batch normalisation would"
+        " learn from the data it is tested on"
+    )
+    assert not any(gradients for _, gradients in trainer.model.modes), (
+        "gradients were recorded, which costs memory and time; torch.no_grad() stops it"
+    )
     assert trainer.model.weight.abs().sum() == 0, "the weights changed during evaluation"
 
 
 # %% [markdown]
 # What the notebook falls back on is the library's trainer under the assignment's names:
+
 
 # %%
 class CourseTrainer(TrainerSetup):
@@ -287,11 +322,23 @@ class CourseTrainer(TrainerSetup):
 
     def library(self, dataset):
         """Return the library's trainer on the same model."""
-        optimizer = {"name": type(self.optimizer).__name__, "params": {"lr": self.optimizer.param_groups[0]["lr"]}}
+        optimizer = {
+            "name": type(self.optimizer).__name__,
+            "params": {"lr": self.optimizer.param_groups[0]["lr"]},
+        }
         return ClassificationTrainer(
-            self.model, self.train_dataset, dataset, None, folder=lesson.folder / "fallback", name="fallback",
-            dataset_name="any", epochs=1, batch_size=self.batch_size, optimizer=optimizer, precision="float32",
-        )  # fmt: skip
+            self.model,
+            self.train_dataset,
+            dataset,
+            None,
+            folder=lesson.folder / "fallback",
+            name="fallback",
+            dataset_name="any",
+            epochs=1,
+            batch_size=self.batch_size,
+            optimizer=optimizer,
+            precision="float32",
+        )
 
     def train_one_epoch(self):
         trainer = self.library(self.validation_dataset)
@@ -307,9 +354,11 @@ train_one_epoch = lesson.go_on_with(
     "train-one-epoch", train_one_epoch, check_train_one_epoch, CourseTrainer.train_one_epoch
 )
 evaluate_model_on_dataloader = lesson.go_on_with(
-    "evaluate-model-on-dataloader", evaluate_model_on_dataloader, check_evaluate,
+    "evaluate-model-on-dataloader",
+    evaluate_model_on_dataloader,
+    check_evaluate,
     CourseTrainer.evaluate_model_on_dataloader,
-)  # fmt: skip
+)
 
 
 class Trainer(CourseTrainer):
@@ -332,23 +381,34 @@ augmented = v2.Compose([train_transform(image_size), *to_float])
 train_rows = prepared.split("train").sample(frac=1, random_state=seed).head(pictures)
 train_set = PictureDataset(train_rows, prepared.root, image_size, augmented)
 validation_set, test_set = (
-    PictureDataset(prepared.split(split), prepared.root, image_size, v2.Compose(to_float)) for split in ("val", "test")
+    PictureDataset(prepared.split(split), prepared.root, image_size, v2.Compose(to_float))
+    for split in ("val", "test")
 )
 
 torch.manual_seed(seed)
 model = SimpleNet(image_size)
 optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-trainer = Trainer(model, optimizer, nn.CrossEntropyLoss(), batch_size, train_set, validation_set, test_set)
+trainer = Trainer(
+    model, optimizer, nn.CrossEntropyLoss(), batch_size, train_set, validation_set, test_set
+)
 
-history = {"model": "SimpleNet", "dataset": dataset, "optimizer": {"name": "Adam", "params": {"lr": learning_rate}}}
-history |= {f"{split}_{quantity}": [] for split in ("train", "val", "test") for quantity in ("loss", "acc")}
+history = {
+    "model": "SimpleNet",
+    "dataset": dataset,
+    "optimizer": {"name": "Adam", "params": {"lr": learning_rate}},
+}
+history |= {
+    f"{split}_{quantity}": [] for split in ("train", "val", "test") for quantity in ("loss", "acc")
+}
 for epoch in range(epochs):
     outcomes = {"train": trainer.train_one_epoch()}
-    outcomes |= {"val": trainer.evaluate_model_on_dataloader(validation_set), "test": trainer.evaluate_model_on_dataloader(test_set)}
+    outcomes["val"] = trainer.evaluate_model_on_dataloader(validation_set)
+    outcomes["test"] = trainer.evaluate_model_on_dataloader(test_set)
     for split, (loss, accuracy) in outcomes.items():
         history[f"{split}_loss"].append(loss)
         history[f"{split}_acc"].append(accuracy)
-    print(f"epoch {epoch + 1}: " + ", ".join(f"{split} {loss:.3f} / {accuracy:.1f} %" for split, (loss, accuracy) in outcomes.items()))
+    told = [f"{split} {loss:.3f}, {accuracy:.1f} %" for split, (loss, accuracy) in outcomes.items()]
+    print(f"epoch {epoch + 1}: {' · '.join(told)}")
 
 # %% [markdown]
 # What a loop measured should outlive it. The assignment keeps runs in a file, `history.json`: a list with one
@@ -387,8 +447,8 @@ caption = plots.plot_history(runs, titles=[f"loop {run.model}" for run in runs])
 # **Answer 201 · which-bug**
 #
 # <!-- BEGIN SOLUTION -->
-# A is *no `eval()`*: its training curve is the right loop's, since training is untouched, but validation loss
-# stays above and wobbles, because dropout removes other units each time and batch normalisation uses each
+# A is *no `eval()`*: its training curve is nearly the right loop's, since training steps are right, but validation
+# loss stays above and wobbles, because dropout removes other units each time and batch normalisation uses each
 # batch's own statistics. B is *mean of batch means*: accuracy is as in O, since the weights are trained
 # correctly; only the reported training loss jumps from epoch to epoch, because the one sample that happens to
 # be alone in the last batch counts for a third of the average. C is *no `zero_grad`*: every step repeats all
@@ -420,11 +480,19 @@ print(inspect.getsource(LibraryTrainer.train_one_epoch))
 
 # %%
 library_trainer = ClassificationTrainer(
-    SimpleNet(image_size), PictureDataset(train_rows, prepared.root, image_size, train_transform(image_size)),
-    *(PictureDataset(prepared.split(split), prepared.root, image_size) for split in ("val", "test")),
-    folder=lesson.folder / "library", name="simplenet", dataset_name=dataset, epochs=epochs, batch_size=batch_size,
+    SimpleNet(image_size),
+    PictureDataset(train_rows, prepared.root, image_size, train_transform(image_size)),
+    *(
+        PictureDataset(prepared.split(split), prepared.root, image_size)
+        for split in ("val", "test")
+    ),
+    folder=lesson.folder / "library",
+    name="simplenet",
+    dataset_name=dataset,
+    epochs=epochs,
+    batch_size=batch_size,
     optimizer={"name": "Adam", "params": {"lr": learning_rate}},
-)  # fmt: skip
+)
 run = library_trainer.fit()
 caption = plots.plot_history([run])
 

@@ -43,7 +43,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
-from torchvision.transforms import v2
 
 from course_utils import paths, plots
 from course_utils.data.datasets import PictureDataset, train_transform
@@ -52,7 +51,7 @@ from course_utils.history import best_epoch
 from course_utils.intervals import accuracy_interval, auroc_interval
 from course_utils.lesson import Lesson
 from course_utils.models.simplenet import SimpleNet
-from course_utils.predictions import metrics, predictions_table, score_for_real, write_predictions
+from course_utils.predictions import predictions_table, write_predictions
 from course_utils.training import ClassificationTrainer
 
 lesson = Lesson("03_simplenet")
@@ -68,9 +67,12 @@ lesson = Lesson("03_simplenet")
 # %%
 model = SimpleNet(image_size)
 parameters = sum(parameter.numel() for parameter in model.parameters())
-largest = max(sum(p.numel() for p in layer.parameters()) for layer in model.modules() if isinstance(layer, nn.Linear))
-print(f"SimpleNet at {image_size}²: {parameters:,} parameters, {100 * largest / parameters:.0f} % of them in one layer")
-print(f"SimpleNet at 256²: {sum(p.numel() for p in SimpleNet(256).parameters()):,} parameters")
+linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+share = sum(parameter.numel() for parameter in linear[0].parameters()) / parameters
+print(
+    f"{image_size}²: {parameters:,} parameters, {100 * share:.0f} % of them in the first linear layer"
+)
+print(f"256²: {sum(parameter.numel() for parameter in SimpleNet(256).parameters()):,} parameters")
 
 # %% [markdown]
 # ## 2 · Train it on composites
@@ -102,6 +104,7 @@ print(f"SimpleNet at 256²: {sum(p.numel() for p in SimpleNet(256).parameters())
 # %% tags=["helpers"]
 # your helpers
 
+
 # %% question="training-parts" tags=["answer"]
 # Question 5 · training-parts
 def training_parts(model, learning_rate):
@@ -116,12 +119,18 @@ def check_training_parts(candidate):
     """Kind of optimizer, its parameters, its learning rate; a loss that takes logits."""
     layer = nn.Linear(4, 2)
     optimizer, criterion = candidate(layer, 0.01)
-    assert isinstance(optimizer, torch.optim.Adam), f"expected torch.optim.Adam, found {type(optimizer).__name__}"
-    assert optimizer.defaults["lr"] == 0.01, f"the learning rate should be 0.01, found {optimizer.defaults['lr']}"
+    assert isinstance(optimizer, torch.optim.Adam), (
+        f"expected torch.optim.Adam, found {type(optimizer).__name__}"
+    )
+    assert optimizer.defaults["lr"] == 0.01, (
+        f"the learning rate should be 0.01, found {optimizer.defaults['lr']}"
+    )
     held = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
     assert held == 10, f"the optimizer should hold all 10 numbers of the layer, found {held}"
     loss = criterion(torch.tensor([[3.0, 3.0]]), torch.tensor([1])).item()
-    assert abs(loss - 0.6931) < 1e-3, f"equal logits cost ln 2 = 0.6931, whatever their size; found {loss:.4f}"
+    assert abs(loss - 0.6931) < 1e-3, (
+        f"equal logits cost ln 2 = 0.6931, whatever their size; found {loss:.4f}"
+    )
 
 
 def course_training_parts(model, learning_rate):
@@ -129,7 +138,9 @@ def course_training_parts(model, learning_rate):
     return torch.optim.Adam(model.parameters(), lr=learning_rate), nn.functional.cross_entropy
 
 
-training_parts = lesson.go_on_with("training-parts", training_parts, check_training_parts, course_training_parts)
+training_parts = lesson.go_on_with(
+    "training-parts", training_parts, check_training_parts, course_training_parts
+)
 
 # %% [markdown]
 # The library's trainer takes the optimizer by name, so that it can be written into the history and be made again
@@ -137,21 +148,34 @@ training_parts = lesson.go_on_with("training-parts", training_parts, check_train
 
 # %%
 optimizer, criterion = training_parts(SimpleNet(image_size), learning_rate)
-optimizer_choice = {"name": type(optimizer).__name__, "params": {"lr": optimizer.param_groups[0]["lr"]}}
+optimizer_choice = {
+    "name": type(optimizer).__name__,
+    "params": {"lr": optimizer.param_groups[0]["lr"]},
+}
 
 
 def train_simplenet(dataset_name):
     """Train SimpleNet on a data set; return the trainer, its history, and the test set."""
     prepared = load_dataset(dataset_name)
     train, validation, test = (
-        PictureDataset(prepared.split(split), prepared.root, image_size, train_transform(image_size) if split == "train" else None)
+        PictureDataset(prepared.split(split), prepared.root, image_size)
         for split in ("train", "val", "test")
     )
+    train.transform = train_transform(image_size)
     torch.manual_seed(seed)  # of the first weights; the trainer's own seed governs all that follows
     trainer = ClassificationTrainer(
-        SimpleNet(image_size), train, validation, test, folder=lesson.folder / dataset_name, name="simplenet",
-        dataset_name=dataset_name, epochs=epochs, batch_size=batch_size, optimizer=optimizer_choice, seed=seed,
-    )  # fmt: skip
+        SimpleNet(image_size),
+        train,
+        validation,
+        test,
+        folder=lesson.folder / dataset_name,
+        name="simplenet",
+        dataset_name=dataset_name,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer_choice,
+        seed=seed,
+    )
     return trainer, trainer.fit(), test
 
 
@@ -224,6 +248,7 @@ caption = plots.plot_history([fakes_run])
 #
 # </details>
 
+
 # %% question="best-epoch" tags=["answer"]
 # Question 8 · best-epoch
 def best_epoch_accuracies(history):
@@ -255,7 +280,9 @@ best_epoch_accuracies = lesson.go_on_with(
     "best-epoch", best_epoch_accuracies, check_best_epoch, course_best_epoch_accuracies
 )
 epoch, validation_accuracy, test_accuracy = best_epoch_accuracies(fakes_run.model_dump())
-print(f"{fakes}: best epoch {epoch}, validation {validation_accuracy:.1f} %, test {test_accuracy:.1f} %")
+print(
+    f"{fakes}: best epoch {epoch}, validation {validation_accuracy:.1f} %, test {test_accuracy:.1f} %"
+)
 
 # %% [markdown]
 # **Question 9 · proportion** (3 points, marked by checks, about 10 minutes)
@@ -276,6 +303,7 @@ print(f"{fakes}: best epoch {epoch}, validation {validation_accuracy:.1f} %, tes
 #
 # </details>
 
+
 # %% question="proportion" tags=["answer"]
 # Question 9 · proportion
 def fakes_per_real(dataset):
@@ -290,12 +318,19 @@ def fakes_per_real(dataset):
 def check_proportion(candidate):
     """Fakes over reals, not the share of fakes."""
     found = candidate([(None, 0), (None, 0), (None, 1)])
-    assert found != 1 / 3, "this is the share of fakes among all; asked was fakes for each real picture"
+    assert found != 1 / 3, (
+        "this is the share of fakes among all; asked was fakes for each real picture"
+    )
     assert found == 0.5, f"expected 0.5, found {found}"
 
 
+def course_fakes_per_real(dataset):
+    """Return the same from the library's array of labels."""
+    return float((dataset.labels == 1).sum() / (dataset.labels == 0).sum())
+
+
 fakes_per_real = lesson.go_on_with(
-    "proportion", fakes_per_real, check_proportion, lambda dataset: float((dataset.labels == 1).sum() / (dataset.labels == 0).sum())
+    "proportion", fakes_per_real, check_proportion, course_fakes_per_real
 )
 print(f"{fakes}, test set: {fakes_per_real(fakes_test):.2f} fakes for each real picture")
 
@@ -329,6 +364,7 @@ print(f"{fakes}, test set: {fakes_per_real(fakes_test):.2f} fakes for each real 
 #
 # </details>
 
+
 # %% question="soft-scores" tags=["answer"]
 # Question 10 · soft-scores
 def get_soft_scores_and_true_labels(dataset, model):
@@ -352,15 +388,26 @@ def check_soft_scores(candidate):
     """Probabilities, in order, from a model in evaluation mode."""
     model = nn.Sequential(nn.Dropout(0.9), nn.Linear(1, 2, bias=False))
     model[1].weight.data = torch.tensor([[0.0], [1.0]])
-    items = [(torch.tensor([x]), label) for x, label in [(0.0, 0), (np.log(3.0), 1), (-np.log(3.0), 0)]]
+    items = [
+        (torch.tensor([x]), label) for x, label in [(0.0, 0), (np.log(3.0), 1), (-np.log(3.0), 0)]
+    ]
     items = [(x.float(), label) for x, label in items]
     model.train()
     real, fake, labels = (np.asarray(one, dtype=float).ravel() for one in candidate(items, model))
-    assert len(real) == len(fake) == len(labels) == 3, "each of the three should have one entry an item"
-    assert np.allclose(real + fake, 1, atol=1e-5), f"the two scores of an item should sum to 1; found {(real + fake).tolist()}. Are these logits?"
-    assert labels.tolist() == [0, 1, 0], f"expected the labels [0, 1, 0] in the dataset's order, found {labels.tolist()}"
+    assert len(real) == len(fake) == len(labels) == 3, (
+        "each of the three should have one entry an item"
+    )
+    assert np.allclose(real + fake, 1, atol=1e-5), (
+        f"the two scores of an item should sum to 1; found {(real + fake).tolist()}. Are these logits?"
+    )
+    assert labels.tolist() == [0, 1, 0], (
+        f"expected the labels [0, 1, 0] in the dataset's order, found {labels.tolist()}"
+    )
     expected = [0.5, 0.75, 0.25]
-    assert np.allclose(fake, expected, atol=1e-4), f"expected the fake scores {expected}, found {fake.round(3).tolist()}. Is the model in evaluation mode?"
+    assert np.allclose(fake, expected, atol=1e-4), (
+        f"expected the fake scores {expected}, found {fake.round(3).tolist()}."
+        " Is the model in evaluation mode?"
+    )
 
 
 def course_soft_scores(dataset, model):
@@ -378,6 +425,7 @@ get_soft_scores_and_true_labels = lesson.go_on_with(
 # %% [markdown]
 # Scores go into a table, one row a picture, and everything below is computed from the table alone.
 
+
 # %%
 def in_float(dataset):
     """Return the dataset with the transform that makes single pictures ready for the model."""
@@ -388,7 +436,9 @@ def predictions(dataset_name, trainer, test):
     """Score the test set with the student's function and keep the table."""
     ready = test if get_soft_scores_and_true_labels is course_soft_scores else in_float(test)
     _, fake_scores, _ = get_soft_scores_and_true_labels(ready, trainer.model)
-    table = predictions_table(test.samples, np.asarray(fake_scores), model="simplenet", run=lesson.profile)
+    table = predictions_table(
+        test.samples, np.asarray(fake_scores), model="simplenet", run=lesson.profile
+    )
     write_predictions(lesson.folder / f"{dataset_name}.parquet", table)
     return table
 
@@ -448,6 +498,7 @@ caption = plots.plot_det({"SimpleNet": fakes_table})
 # %%
 caption = plots.plot_random_classifier(fakes_table)
 
+
 # %%
 def report(name, dataset_name, table, published):
     """Print accuracy and AUROC with intervals, and keep them for the report."""
@@ -456,14 +507,27 @@ def report(name, dataset_name, table, published):
     prepared = load_dataset(dataset_name)
     for metric, interval in (("accuracy", accuracy), ("auroc", auroc)):
         lesson.record(
-            f"{name}, {metric}", interval.value, published=published.get(metric), dataset=dataset_name,
-            edition=prepared.edition, split="test", metric=metric, interval=(interval.low, interval.high),
-            groups=table["group"].nunique(), model="simplenet", weights="from scratch",
-            precision=fakes_run.precision, seed=fakes_run.seed,
-        )  # fmt: skip
+            f"{name}, {metric}",
+            interval.value,
+            published=published.get(metric),
+            dataset=dataset_name,
+            edition=prepared.edition,
+            split="test",
+            metric=metric,
+            interval=(interval.low, interval.high),
+            groups=table["group"].nunique(),
+            model="simplenet",
+            weights="from scratch",
+            precision=fakes_run.precision,
+            seed=fakes_run.seed,
+        )
 
 
-report("SimpleNet on composites", fakes, fakes_table, {"accuracy": "curtis_simplenet_fakes_test_accuracy", "auroc": "curtis_simplenet_fakes_auroc"})
+published = {
+    "accuracy": "curtis_simplenet_fakes_test_accuracy",
+    "auroc": "curtis_simplenet_fakes_auroc",
+}
+report("SimpleNet on composites", fakes, fakes_table, published)
 
 # %% [markdown]
 # ## 6 · The other kind of fake
@@ -507,8 +571,11 @@ caption = plots.plot_history([synthetic_run])
 # %%
 synthetic_table = predictions(synthetic, synthetic_trainer, synthetic_test)
 epoch, validation_accuracy, test_accuracy = best_epoch_accuracies(synthetic_run.model_dump())
-print(f"{synthetic}: best epoch {epoch}, validation {validation_accuracy:.1f} %, test {test_accuracy:.1f} %")
-report("SimpleNet on synthetic faces", synthetic, synthetic_table, {"accuracy": "curtis_simplenet_synthetic_test_accuracy"})
+print(
+    f"{synthetic}: best epoch {epoch}, validation {validation_accuracy:.1f} %, test {test_accuracy:.1f} %"
+)
+published = {"accuracy": "curtis_simplenet_synthetic_test_accuracy"}
+report("SimpleNet on synthetic faces", synthetic, synthetic_table, published)
 
 # %% [markdown]
 # **Question 14 · best-on-synthetic** (3 points, read by a person, about 10 minutes)
@@ -573,8 +640,12 @@ caption = plots.plot_random_classifier(synthetic_table)
 # Look at some of the pictures first. Could *you* tell them apart?
 
 # %%
-chosen = np.concatenate([np.flatnonzero(synthetic_test.labels == label)[:6] for label in (0, 1)])
-caption = plots.sample_grid([synthetic_test[i][0] for i in chosen], [f"real, score {synthetic_table['score'][i]:.2f}" if synthetic_test.labels[i] == 0 else f"synthetic, score {synthetic_table['score'][i]:.2f}" for i in chosen])
+chosen = [i for label in (0, 1) for i in np.flatnonzero(synthetic_test.labels == label)[:6]]
+words = ["real", "synthetic"]
+titles = [
+    f"{words[synthetic_test.labels[i]]}, score {synthetic_table['score'][i]:.2f}" for i in chosen
+]
+caption = plots.sample_grid([synthetic_test[i][0] for i in chosen], titles)
 
 # %% [markdown]
 # A quick run cannot settle it: a few epochs on few pictures. The figure below therefore comes from longer runs of
@@ -583,9 +654,14 @@ caption = plots.sample_grid([synthetic_test[i][0] for i in chosen], [f"real, sco
 
 # %%
 reference = json.loads((paths.repository() / "reference_runs" / "03_what_decides.json").read_text())
-print(f"{reference['dataset']}, {reference['device']}, {reference['date']}, {reference['seeds']} seeds each")
+print(
+    f"{reference['dataset']}, {reference['device']}, {reference['date']}, {reference['seeds']} seeds each"
+)
 for variant in reference["variants"]:
-    print(f"{variant['name']:<44} test AUROC " + ", ".join(f"{value:.2f}" for value in variant["test_auroc"]))
+    print(
+        f"{variant['name']:<44} test AUROC "
+        + ", ".join(f"{value:.2f}" for value in variant["test_auroc"])
+    )
 
 # %% [markdown]
 # **Question 17 · does-it-make-sense** (6 points, read by a person, about 20 minutes)
