@@ -17,22 +17,9 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from course_utils import paths
+from course_utils.notebooks import completion
 
-COMPLETION_TAG = "completion"
-COMPLETION_CELL = """\
-from course_utils.notebooks.execute import write_completion
-write_completion({record!r})"""
 START_ATTEMPTS = 2
-
-
-def write_completion(record: str) -> None:
-    """Write, from inside the kernel, that its last cell was reached, and the kernel's peak memory in MB."""
-    import resource
-
-    # Linux counts in KiB, macOS in bytes.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
-    paths.write_json(Path(record), {"peak_memory_mb": peak})
 
 
 def execute(job: dict[str, Any]) -> dict[str, Any]:
@@ -50,9 +37,9 @@ def execute(job: dict[str, Any]) -> dict[str, Any]:
     record.unlink(missing_ok=True)
     prepared = output.with_suffix(".input.ipynb")
     node = nbformat.read(job["input"], as_version=4)
-    completion = nbformat.v4.new_code_cell(COMPLETION_CELL.format(record=str(record)))
-    completion.metadata.tags = [COMPLETION_TAG]
-    node.cells.append(completion)
+    last = nbformat.v4.new_code_cell(completion.CELL.format(record=str(record)))
+    last.metadata.tags = [completion.TAG]
+    node.cells.append(last)
     nbformat.write(node, prepared)
     try:
         return _state(_papermill(job, prepared, output), record)
@@ -106,7 +93,7 @@ def _remove_completion_cell(output: Path) -> None:
     if not output.is_file():
         return
     node = nbformat.read(output, as_version=4)
-    node.cells = [cell for cell in node.cells if COMPLETION_TAG not in cell.metadata.get("tags", [])]
+    node.cells = [cell for cell in node.cells if completion.TAG not in cell.metadata.get("tags", [])]
     nbformat.write(node, output)
 
 

@@ -19,11 +19,14 @@ from course_utils.notebooks.run import read_run
 from course_utils.published import PublishedResult, published_results
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Code first, so that a dollar sign inside code is left alone.
+# Code first, so that a dollar sign inside code is left alone; no space just inside the dollars, so that a
+# sentence may speak of money.
 MATHS = re.compile(
-    r"(?P<code>```.*?```|`[^`\n]+`)|\$\$(?P<display>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^$\n]+?)\$(?![\w$])",
+    r"(?P<code>```.*?```|`[^`\n]+`)|\$\$(?P<display>.+?)\$\$|\$(?P<inline>(?! )[^$\n]+?(?<! ))\$(?!\d)",
     re.DOTALL,
 )
+# MathML leaves no space between a function's name and its argument, as LaTeX does.
+FUNCTION = re.compile(r"(<mi>(?:ln|log|exp|max|min)</mi>)(?=<m[in]>)")
 
 
 def write_report(run_folder: Path, out: Path) -> Path:
@@ -75,7 +78,8 @@ def with_mathml(markdown: str) -> str:
         if match["code"]:
             return match[0]
         display = "block" if match["display"] else "inline"
-        return latex2mathml.converter.convert(match["display"] or match["inline"], display=display)
+        mathml = latex2mathml.converter.convert(match["display"] or match["inline"], display=display)
+        return FUNCTION.sub(r'\1<mspace width="0.17em"/>', mathml)
 
     return MATHS.sub(convert, markdown)
 

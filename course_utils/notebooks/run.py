@@ -172,7 +172,7 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise CourseError(f"{folder} is no run: it holds no run.json. Runs stand in build/runs/.") from error
     except json.JSONDecodeError as error:
         raise RunError(
-            f"{file}, line {error.lineno}: not JSON ({error.msg}). Run the notebooks again."
+            f"{file}, line {error.lineno}: this is not JSON ({error.msg}). Run the notebooks again."
         ) from error
 
 
