@@ -11,8 +11,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
-from tqdm.auto import tqdm
 
+from course_utils.bars import bar
 from course_utils.data.datasets import batches
 from course_utils.errors import CourseError
 from course_utils.progress import Outcome, Sums
@@ -101,13 +101,12 @@ class Trainer(ResumableRun, ABC):
         loader = self._loader(self.train, shuffle=True)
         loader.batch_sampler.at(self.progress.epoch, skip_batches=self.progress.batch)
         shown = iter(
-            tqdm(
+            bar(
                 loader,
+                shown=self.accelerator.is_main_process,
                 desc=f"epoch {self.progress.epoch + 1}/{self.settings.epochs}",
                 initial=self.progress.batch,
                 total=self.progress.batch + len(loader),
-                leave=False,
-                disable=not self.accelerator.is_main_process,
             )
         )
         while group := list(itertools.islice(shown, self.settings.accumulation)):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from tqdm.auto import tqdm
 
 from course_utils import paths
+from course_utils.bars import bar
 from course_utils.data.manifest import Manifest
 from course_utils.data.pictures import EXTENSIONS, PictureFacts, describe
 from course_utils.errors import CourseError
@@ -71,14 +71,9 @@ def survey(
     facts = {path: known[key] for path in described if (key := _key(root, path)) in known}
     todo = [path for path in described if path not in facts]
     with _Appender(paths.writable_cache() / manifest.name / "inventory.jsonl") as inventory:
-        for entry in tqdm(
-            _open_all(root, todo, jobs),
-            total=len(todo),
-            desc=f"Opening {manifest.name}",
-            unit="picture",
-            leave=False,
-            disable=not (progress and todo),
-        ):
+        opened = _open_all(root, todo, jobs)
+        shown = progress and bool(todo)
+        for entry in bar(opened, shown, total=len(todo), desc=f"Opening {manifest.name}", unit="picture"):
             inventory.append(entry)
             facts[entry.path] = entry.facts
     pictures = [(columns, facts[path]) for path, columns in described.items()]

@@ -120,4 +120,6 @@ def test_damage_that_leaves_size_and_time_alone_is_found(own_data, manifest):
     status = victim.stat()
     victim.write_bytes(bytes(status.st_size))
     os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert (f"train/real/{victim.name}") in {path for _, path in kinds(check(manifest, progress=False), "error")}
+    assert (f"train/real/{victim.name}") in {
+        path for _, path in kinds(check(manifest, progress=False), "error")
+    }

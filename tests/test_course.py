@@ -1,0 +1,103 @@
+"""The notebooks themselves, executed: solved, blank, and under nbval."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from course_utils import paths
+from course_utils.notebooks.build import build, source_files
+from course_utils.notebooks.catalogue import read_notebooks
+from course_utils.notebooks.report import write_report
+from course_utils.notebooks.run import read_run, run, runnable
+
+NAMES = [file.stem for file in source_files()]
+CHEAP = ("01", "02")
+CELL_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory, drawn_data):
+    """The drawn data root, with one cache and build folder for this module, so that data is prepared once."""
+    folder = tmp_path_factory.mktemp("course")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_DATA_ROOT", str(drawn_data))
+        patch.setenv("COURSE_CACHE", str(folder / "cache"))
+        patch.setenv("COURSE_BUILD", str(folder / "build"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def solved_run(places):
+    return run(runnable(), "tiny", {}, out=places / "solved")
+
+
+@pytest.fixture(scope="module")
+def blank_run(places):
+    return run(read_notebooks(paths.notebooks()), "tiny", {}, out=places / "blank")
+
+
+def entry(folder, name):
+    return next(one for one in read_run(folder)["notebooks"] if one["name"] == name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_solved_notebook_completes_with_the_students_answers(solved_run, name):
+    assert entry(solved_run, name)["state"] == "completed", entry(solved_run, name)["error"]
+    results = json.loads((solved_run / name / "results.json").read_text())
+    assert results["course_versions_used"] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_run_all_of_the_blank_notebook_reaches_its_end(blank_run, name):
+    assert entry(blank_run, name)["state"] == "completed", entry(blank_run, name)["error"]
+    executed = nbformat.read(blank_run / f"{name}.ipynb", as_version=4)
+    asked = [cell for cell in executed.cells if cell.metadata.get("question") and cell.cell_type == "code"]
+    results = json.loads((blank_run / name / "results.json").read_text())
+    assert results["course_versions_used"] == [cell.metadata["question"] for cell in asked]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_has_its_sentence(solved_run, name):
+    executed = nbformat.read(solved_run / f"{name}.ipynb", as_version=4)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    figures = [output for output in outputs if "image/png" in output.get("data", {})]
+    printed = "".join(output.text for output in outputs if output.output_type == "stream")
+    assert figures
+    for figure in figures:
+        sentence = figure.metadata["image/png"]["alt"]
+        assert len(sentence) > 20
+        assert sentence in printed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_progress_bar_and_no_warning_stays_in_a_run(solved_run, name):
+    executed = nbformat.read(solved_run / f"{name}.ipynb", as_version=4)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    streams = [output for output in outputs if output.output_type == "stream"]
+    assert not [output.text for output in streams if output.name == "stderr"]
+    assert not [output.text for output in streams if "%|" in output.text]
+
+
+def test_the_report_of_a_run_lists_every_notebook(solved_run, places):
+    text = write_report(solved_run, places / "report").read_text(encoding="utf-8")
+    assert all(f'<a href="notebooks/{name}.html">' in text for name in NAMES)
+    assert "SimpleNet on composites, auroc" in text
+
+
+def test_nbval_agrees_on_the_cheap_notebooks(places):
+    files = build(list(CHEAP), profile="tiny", out=places / "nbval")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax"]
+    command += [f"--nbval-cell-timeout={CELL_SECONDS}", "--rootdir", str(places), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=places)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.slow
+def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
+    folder = run(runnable(), "quick", {}, out=tmp_path / "run")
+    entries = read_run(folder)["notebooks"]
+    assert [one["state"] for one in entries] == ["completed"] * len(NAMES)
+    assert all(one["peak_memory_mb"] < 2048 for one in entries)
