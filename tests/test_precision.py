@@ -27,11 +27,28 @@ def test_the_trial_changes_neither_model_nor_generators():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "name"), [({"float32": 1.0, "bf16": 0.5}, "bf16"), ({"float32": 1.0, "bf16": 0.9}, "float32")]
+    ("units", "faster", "name"),
+    [
+        (True, 2.0, "bf16"),
+        (True, 0.8, "bf16"),  # a trial disturbed a little
+        (True, 0.3, "float32"),
+        (False, 0.3, "float32"),
+        (False, 1.2, "float32"),
+        (False, 2.0, "bf16"),
+    ],
 )
-def test_auto_takes_bf16_only_where_it_is_clearly_faster(monkeypatch, seconds, name):
-    monkeypatch.setattr(precision, "_seconds_a_step", lambda model, batch, tried: seconds[tried.name])
-    assert choose(convolution(), PICTURES, "auto").name == name
+def test_a_trial_overrules_the_hardware_only_when_it_is_clear(monkeypatch, units, faster, name):
+    monkeypatch.setattr(precision, "has_bf16_units", lambda device: units)
+    monkeypatch.setattr(precision, "_trial", lambda *arguments: {"float32": faster, "bf16": 1.0})
+    chosen = choose(convolution(), PICTURES, "auto")
+    assert (chosen.name, chosen.trial) == (name, {"float32": faster, "bf16": 1.0})
+
+
+def test_a_surprising_trial_is_repeated_and_the_fastest_steps_count(monkeypatch):
+    trials = iter([{"float32": 1.0, "bf16": 4.0}, {"float32": 1.1, "bf16": 0.5}])
+    monkeypatch.setattr(precision, "has_bf16_units", lambda device: True)
+    monkeypatch.setattr(precision, "_trial", lambda *arguments: next(trials))
+    assert choose(convolution(), PICTURES, "auto").trial == {"float32": 1.0, "bf16": 0.5}
 
 
 def test_bf16_computes_in_bfloat16_and_keeps_the_weights():

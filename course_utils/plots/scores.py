@@ -158,7 +158,11 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     probability = table["score_kind"].iloc[0] == "probability"
     # Scores that hardly differ would all stand in one bar of the whole range.
     whole_range = probability and np.ptp(scores) >= NARROW
-    bins = np.histogram_bin_edges(scores, 25, range=(0, 1) if whole_range else None)
+    low, high = min(scores.min(), threshold), max(scores.max(), threshold)
+    margin = 0.05 * (high - low) or 0.5
+    enlarged = (low - margin, high + margin)
+    bins = np.histogram_bin_edges(scores, 25, range=(0, 1) if whole_range else enlarged)
+    rightwards = threshold <= (bins[0] + bins[-1]) / 2
     figure = new_figure(8, 4)
     axes = figure.subplots()
     called_fake = []
@@ -175,9 +179,10 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     axes.annotate(
         f"called fake from {threshold:.2f}",
         (threshold, 1),
-        (4, -3),
+        (4 if rightwards else -4, -3),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
+        ha="left" if rightwards else "right",
         va="top",
         fontsize=9,
     )
