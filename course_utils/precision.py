@@ -53,9 +53,9 @@ class Precision:
 def choose(model: nn.Module, batch: Tensor, requested: str = "auto") -> Precision:
     """Return the precision to train `model` in.
 
-    "auto" expects bf16 to be faster where the device has units for it, and float32 elsewhere, and lets a trial
-    decide otherwise: training steps on a copy of the model for about a second. The model and the random
-    generators are left as they were.
+    "auto" expects bf16 to be faster where the device has units for it, and float32 elsewhere, and lets a
+    trial decide otherwise: training steps on a copy of the model for about a second. The model and the
+    random generators are left as they were.
 
     Args:
         model: on the device it will be trained on; returns a tensor.
