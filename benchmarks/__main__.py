@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from benchmarks.pictures import training_pictures
 from benchmarks.simplenet import measure
@@ -27,8 +27,7 @@ def main() -> None:
 
 
 def show(results: list[dict], title: str) -> None:
-    names = Column("name", no_wrap=True)
-    table = Table(names, "value", "baseline", "unit", "ratio", "each turn", title=title)
+    table = Table("name", "value", "baseline", "unit", "ratio", "each turn", title=title, box=None)
     for line in results:
         cells = [line["name"], f"{line['value']:.1f}", "", line["unit"], "", ""]
         if line["baseline"] is not None:

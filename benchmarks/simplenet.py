@@ -115,7 +115,7 @@ def measure(pictures: Pictures, precision: str, folder: Path) -> list[dict]:
         {
             "name": "simplenet_epoch" if precision == "float32" else f"simplenet_epoch_{precision}",
             "value": turns["epoch"].mean(),
-            "unit": "s an epoch",
+            "unit": "s",
             "baseline": turns["plain"].mean(),
             **_gain(turns["plain"], turns["epoch"]),
         },
@@ -127,9 +127,9 @@ def measure(pictures: Pictures, precision: str, folder: Path) -> list[dict]:
             **_gain(later["bare"], later["training"]),
         },
         {
-            "name": f"simplenet_waiting_for_data_{precision}",
+            "name": f"simplenet_data_wait_{precision}",
             "value": waiting.mean(),
-            "unit": "% of training",
+            "unit": "%",
             "baseline": None,
             "ratio": None,
             "spread": [waiting.min(), waiting.max()],
