@@ -32,7 +32,7 @@ def show(results: list[dict], title: str) -> None:
         cells = [line["name"], f"{line['value']:.1f}", "", line["unit"], "", ""]
         if line["baseline"] is not None:
             cells[2] = f"{line['baseline']:.1f}"
-            cells[4:] = [f"{line['ratio']:.2f}", "{:.2f} – {:.2f}".format(*line["spread"])]
+            cells[4:] = [f"{line['ratio']:.2f}", "{:.2f}–{:.2f}".format(*line["spread"])]
         table.add_row(*cells)
     Console().print(table)
 
