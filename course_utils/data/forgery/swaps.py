@@ -1,0 +1,150 @@
+"""Identity swaps: another person's face in the target's pictures (FaceSwap, Deepfakes, FaceShifter).
+
+Each function takes the target, whose pictures are forged, and the source, whose face they get, and returns
+the forged frames (N x H x W x 3 uint8) and the masks of what changed (N x H x W uint8, 0 or 255, see
+`warping.changed`). Of the source, each frame takes the one most like the target's in pose and expression, so
+the two may have any lengths. They are analogues: classical image processing that leaves the
+*kind* of artefact of the method they are named after, and not that method.
+"""
+
+import cv2
+import numpy as np
+
+from course_utils.data.forgery import expression, warping
+from course_utils.data.forgery.template import MESH, MOUTH_INSIDE, TEMPLATE
+from course_utils.data.forgery.warping import Footage
+
+# Deepfakes: the network of FaceForensics++ draws 64 pixels a side, which its pictures (about 200 pixels of
+# face) show two to three times enlarged. The same factor here, at whatever size the face has.
+ENLARGED = 2.5
+_CODED = 64  # pixels; the side of the drawn face where the picture's face is large enough
+# The square of the mean face that the network draws, in template coordinates: brows to chin.
+_SQUARE = np.array([-1.3, -0.65]), 2.6  # upper left corner, side
+BANDS = 4  # FaceShifter: levels of the Laplacian pyramid
+
+
+def face_swap(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]:
+    """Lay the source's face over the target's, triangle by triangle, with its mean colour shifted.
+
+    Imitates FaceSwap (Kowalski 2018; Rössler et al. 2019, "FaceForensics++", section 3): a fitted mesh
+    textured with the source, colour correction and blending. The mesh is open at the mouth, whose inside
+    stays the target's. What gives it away: an edge along jaw and brows, skin in which light and tone do not
+    match, features of one face stretched over the shape of another.
+    """
+    alike = _alike(target, source)
+
+    def paint(number: int) -> np.ndarray:
+        frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
+        where = warping.window(points, frame)
+        patch, local = _overlaid(source, alike[number], points, where)
+        below = frame[where]
+        feather = 0.05 * warping.face_width(points)
+        weight = warping.feathered(warping.outline(local, 0.99), below.shape[:2], feather)
+        weight *= 1 - warping.polygon(local[MOUTH_INSIDE], below.shape[:2])
+        shift = warping.moments(below, weight)[0] - warping.moments(patch, weight)[0]
+        return warping.blend(frame, where, patch + 0.75 * shift, weight)
+
+    return warping.forge(target, paint)
+
+
+def deepfakes(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the source's face small, match its colours, and lay it back by one affine map in a smooth mask.
+
+    Imitates the autoencoder swap known as Deepfakes (Rössler et al. 2019, section 3): a face of few pixels
+    is enlarged and warped back. What gives it away is what Li & Lyu 2019 ("Exposing DeepFake Videos By
+    Detecting Face Warping Artifacts") and Li et al. 2020 ("Face X-ray") look for: less resolution inside the
+    mask than around it, and a blending boundary.
+    """
+    alike = _alike(target, source)
+
+    def paint(number: int) -> np.ndarray:
+        frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
+        where = warping.window(points, frame)
+        side = round(np.clip(1.3 * warping.face_width(points) / ENLARGED, 16, _CODED))
+        small, own = _drawn_small(source, alike[number], side)
+        local = points - warping.corner(where)
+        fit = np.linalg.lstsq(np.c_[own, np.ones(68)], local, rcond=None)[
+            0
+        ]  # the one affine map, by all points
+        shape = warping.extent(where)
+        patch = cv2.warpAffine(
+            small, fit.T, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        ).astype(np.float32)
+        feather = 0.13 * warping.face_width(points)
+        weight = warping.feathered(warping.outline(local, 0.98), shape, feather)
+        return warping.blend(frame, where, warping.colours_of(frame[where], patch, weight), weight)
+
+    return warping.forge(target, paint)
+
+
+def face_shifter(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]:
+    """Swap the face and keep the target's attributes: its colours, its light, no seam.
+
+    Imitates FaceShifter (Li et al. 2020, "Advancing High Fidelity Identity Swapping for Forgery Detection"),
+    which integrates the identity into the target's attributes level by level. Here: Reinhard colour transfer
+    in L*a*b*, then a multi-band blend (Burt & Adelson 1983, "A Multiresolution Spline") whose coarsest band
+    stays the target's. What gives it away is no edge, only the features themselves and their fine texture.
+    """
+    alike = _alike(target, source)
+
+    def paint(number: int) -> np.ndarray:
+        frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
+        where = warping.window(points, frame, margin=0.1)
+        patch, local = _overlaid(source, alike[number], points, where)
+        below = frame[where]
+        width = warping.face_width(points)
+        weight = warping.feathered(warping.outline(local, 0.94), below.shape[:2], 0.1 * width)
+        weight *= 1 - warping.feathered(local[MOUTH_INSIDE], below.shape[:2], 1)
+        lab = cv2.cvtColor(below, cv2.COLOR_RGB2LAB), cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
+        matched = np.clip(warping.colours_of(lab[0], lab[1].astype(np.float32), weight), 0, 255)
+        matched = cv2.cvtColor(matched.astype(np.uint8), cv2.COLOR_LAB2RGB)
+        mixed = multiband(below, matched, weight)
+        edge = warping.feathered(warping.outline(local, 1.0), below.shape[:2], 0.1 * width)
+        return warping.blend(frame, where, mixed, edge)
+
+    return warping.forge(target, paint)
+
+
+def multiband(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return two pictures (h x w x 3) blended band by band under `weight` (h x w): h x w x 3 float32.
+
+    A band of coarse detail passes over a wide border, one of fine detail over a narrow one (Burt & Adelson
+    1983, section 3). What is coarser than all bands is `below`'s alone.
+    """
+    levels = min(BANDS, int(np.log2(min(weight.shape))) - 1)
+    difference, result = above.astype(np.float32) - below, below.astype(np.float32)
+    stack = []
+    for _ in range(levels):
+        coarse = cv2.pyrDown(difference)
+        stack.append(weight[..., None] * (difference - cv2.pyrUp(coarse, dstsize=difference.shape[1::-1])))
+        difference, weight = coarse, cv2.pyrDown(weight)
+    total = np.zeros_like(difference)
+    for band in reversed(stack):
+        total = cv2.pyrUp(total, dstsize=band.shape[1::-1]) + band
+    return result + total
+
+
+def _alike(target: Footage, source: Footage) -> np.ndarray:
+    """Check both; return for each frame of the target the number of the source's that is most like it: N."""
+    warping.check(target, "target")
+    warping.check(source, "source")
+    return expression.nearest(expression.upright(target.landmarks), expression.upright(source.landmarks))
+
+
+def _overlaid(
+    source: Footage, number: int, points: np.ndarray, where: warping.Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the source's face of that frame on the target's `points`, and these within the window."""
+    face, own = warping.at_scale(source.frames[number], source.landmarks[number], warping.face_width(points))
+    local = points - warping.corner(where)
+    return warping.warp(face, own, local, MESH, warping.extent(where)), local
+
+
+def _drawn_small(source: Footage, number: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the source's face upright in a square of `side` pixels, and its landmarks there (68 x 2)."""
+    face, own = warping.at_scale(source.frames[number], source.landmarks[number], side / 1.3)
+    turned = expression.upright(own[None])[0] + TEMPLATE.mean(axis=0)
+    low, size = _SQUARE
+    turned = (turned - low) * (side / size)
+    fit = np.linalg.lstsq(np.c_[own, np.ones(68)], turned, rcond=None)[0]
+    return cv2.warpAffine(face, fit.T, (side, side), borderMode=cv2.BORDER_REPLICATE), turned
