@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from course_utils.data import forgery
-from course_utils.data.forgery import Footage, expression, template, warping
+from course_utils.data.forgery import Footage, template, warping
 from course_utils.errors import CourseError
 
 SIZE = 128

@@ -50,12 +50,8 @@ def self_blended(
 
 def _other_statistics(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return `face` (h x w x 3 uint8) in other colours and with less, or more, fine detail: float32."""
-    hue, saturation, value = rng.uniform(-0.03, 0.03), rng.uniform(0.7, 1.3), rng.uniform(0.9, 1.1)
-    changed = cv2.cvtColor(face.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
-    changed *= np.float32([1, saturation, value])
-    changed[..., 0] = (changed[..., 0] + 360 * hue) % 360
-    changed = 255 * cv2.cvtColor(np.minimum(changed, [360, 1, 1]).astype(np.float32), cv2.COLOR_HSV2RGB)
-    changed += rng.uniform(-20, 20, 3).astype(np.float32)
+    contrast, shift = rng.uniform(0.9, 1.1), rng.uniform(-20, 20, 3)
+    changed = (contrast * (face - face.mean()) + face.mean() + shift).astype(np.float32)
     if rng.random() < 0.5:
         size = changed.shape[1::-1]
         small = cv2.resize(changed, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

@@ -69,7 +69,7 @@ def deepfakes(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]
         shape = warping.extent(where)
         patch = cv2.warpAffine(
             small, fit.T, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        ).astype(np.float32)
+        )
         feather = 0.13 * warping.face_width(points)
         weight = warping.feathered(warping.outline(local, 0.98), shape, feather)
         return warping.blend(frame, where, warping.colours_of(frame[where], patch, weight), weight)
@@ -95,10 +95,7 @@ def face_shifter(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarr
         width = warping.face_width(points)
         weight = warping.feathered(warping.outline(local, 0.94), below.shape[:2], 0.1 * width)
         weight *= 1 - warping.feathered(local[MOUTH_INSIDE], below.shape[:2], 1)
-        lab = cv2.cvtColor(below, cv2.COLOR_RGB2LAB), cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
-        matched = np.clip(warping.colours_of(lab[0], lab[1].astype(np.float32), weight), 0, 255)
-        matched = cv2.cvtColor(matched.astype(np.uint8), cv2.COLOR_LAB2RGB)
-        mixed = multiband(below, matched, weight)
+        mixed = multiband(below, warping.colours_of(below, patch, weight), weight)
         edge = warping.feathered(warping.outline(local, 1.0), below.shape[:2], 0.1 * width)
         return warping.blend(frame, where, mixed, edge)
 

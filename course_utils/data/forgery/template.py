@@ -12,7 +12,7 @@ CHIN = slice(4, 13)
 NOSE_BASE = slice(31, 36)
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 MOUTH = slice(48, 68)
-MOVING = np.r_[4:13, 17:27, 48:68]  # what an expression moves: chin, brows, mouth
+MOVING = np.r_[6:11, 17:27, 48:68]  # what an expression moves: chin, brows, mouth
 LIPS = slice(48, 60)  # the outer contour
 MOUTH_INSIDE = slice(60, 68)  # the inner contour
 NOSE_TIP, LEFT_CORNER, RIGHT_CORNER = 30, 48, 54
@@ -104,7 +104,7 @@ def face_template(points: np.ndarray) -> np.ndarray:
 
     Raises:
         CourseError: `points` are not five finite points, or show a face too much from the side to be placed
-            (all on one line, or the nose beyond one of the eyes: about 45 degrees of yaw).
+            (all on one line, or the nose under an eye: about 35 degrees of yaw).
     """
     points = np.asarray(points, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
@@ -115,9 +115,11 @@ def face_template(points: np.ndarray) -> np.ndarray:
         )
     eyes, nose = points[1] - points[0], points[2] - points[0]
     spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    if spread[1] <= 0.02 * spread[0] or not 0 < nose @ eyes < eyes @ eyes:
+    between = 0.1 * (eyes @ eyes) < nose @ eyes < 0.9 * (eyes @ eyes)
+    if spread[1] <= 0.02 * spread[0] or not between:
         raise CourseError(
             f"The five points {points.round(1).tolist()} place no face: they lie on one line, or the nose is"
-            " not between the eyes. Leave this face out: it is seen from the side, or the detector was wrong."
+            " not between the eyes but under one, or beyond. Leave this face out: it is seen from the side, or"
+            " the detector was wrong."
         )
     return (_PLACEMENT @ points).astype(np.float32)

@@ -186,13 +186,15 @@ def moments(picture: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def colours_of(like: np.ndarray, picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return `picture` (h x w x 3) with the mean and the spread of colour that `like` has under `weight`.
+    """Return `picture` (h x w x 3, 0..255) with the mean and the spread of colour of `like` under `weight`.
 
-    Colour transfer of Reinhard et al. 2001 ("Color Transfer between Images", section 3) in the channels
-    given; float32. The spread is scaled by at most 1.5, lest it amplify noise.
+    Colour transfer of Reinhard et al. 2001 ("Color Transfer between Images", section 3), in CIE L*a*b*. The
+    spread is scaled by at most 1.5, lest it amplify noise. float32.
     """
-    (mean, spread), (own_mean, own_spread) = moments(like, weight), moments(picture, weight)
-    return (picture - own_mean) * np.clip(spread / own_spread, 0.67, 1.5) + mean
+    own, wanted = (cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2LAB) for rgb in (picture, like))
+    (mean, spread), (own_mean, own_spread) = moments(wanted, weight), moments(own, weight)
+    moved = (own - own_mean) * np.clip(spread / own_spread, 0.67, 1.5) + mean
+    return 255 * cv2.cvtColor(moved, cv2.COLOR_LAB2RGB)
 
 
 def at_scale(picture: np.ndarray, points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
