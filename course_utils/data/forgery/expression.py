@@ -68,4 +68,4 @@ def upright(landmarks: np.ndarray) -> np.ndarray:
     mean = (TEMPLATE - TEMPLATE.mean(axis=0)) @ [1, 1j]
     power = np.maximum((np.abs(faces) ** 2).sum(axis=1, keepdims=True), 1e-9)
     turned = faces * ((faces.conj() * mean).sum(axis=1, keepdims=True) / power)
-    return np.stack([turned.real, turned.imag], axis=-1)
+    return np.stack([turned.real, turned.imag], axis=-1) + TEMPLATE.mean(axis=0)

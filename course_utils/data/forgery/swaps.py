@@ -3,23 +3,23 @@
 Each function takes the target, whose pictures are forged, and the source, whose face they get, and returns
 the forged frames (N x H x W x 3 uint8) and the masks of what changed (N x H x W uint8, 0 or 255, see
 `warping.changed`). Of the source, each frame takes the one most like the target's in pose and expression, so
-the two may have any lengths. They are analogues: classical image processing that leaves the
-*kind* of artefact of the method they are named after, and not that method.
+the two may have any lengths. They are analogues: classical image processing that leaves the *kind* of
+artefact of the method they are named after, and not that method.
 """
 
 import cv2
 import numpy as np
 
 from course_utils.data.forgery import expression, warping
-from course_utils.data.forgery.template import MESH, MOUTH_INSIDE, TEMPLATE
+from course_utils.data.forgery.template import MESH, MOUTH_INSIDE
 from course_utils.data.forgery.warping import Footage
 
 # Deepfakes: the network of FaceForensics++ draws 64 pixels a side, which its pictures (about 200 pixels of
 # face) show two to three times enlarged. The same factor here, at whatever size the face has.
 ENLARGED = 2.5
-_CODED = 64  # pixels; the side of the drawn face where the picture's face is large enough
-# The square of the mean face that the network draws, in template coordinates: brows to chin.
-_SQUARE = np.array([-1.3, -0.65]), 2.6  # upper left corner, side
+DRAWN = 16, 64  # pixels a side, at least and at most
+# The square of the mean face that the network draws, in template coordinates: ear to ear, brows to chin.
+_CORNER, _SIDE = (-1.3, -0.65), 2.6
 BANDS = 4  # FaceShifter: levels of the Laplacian pyramid
 
 
@@ -60,16 +60,11 @@ def deepfakes(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]
     def paint(number: int) -> np.ndarray:
         frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
         where = warping.window(points, frame)
-        side = round(np.clip(1.3 * warping.face_width(points) / ENLARGED, 16, _CODED))
+        side = round(np.clip(warping.face_width(points) / ENLARGED, *DRAWN))
         small, own = _drawn_small(source, alike[number], side)
         local = points - warping.corner(where)
-        fit = np.linalg.lstsq(np.c_[own, np.ones(68)], local, rcond=None)[
-            0
-        ]  # the one affine map, by all points
         shape = warping.extent(where)
-        patch = cv2.warpAffine(
-            small, fit.T, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        patch = warping.warp_affine(small, own, local, shape, cv2.INTER_CUBIC)
         feather = 0.13 * warping.face_width(points)
         weight = warping.feathered(warping.outline(local, 0.98), shape, feather)
         return warping.blend(frame, where, warping.colours_of(frame[where], patch, weight), weight)
@@ -139,9 +134,6 @@ def _overlaid(
 
 def _drawn_small(source: Footage, number: int, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the source's face upright in a square of `side` pixels, and its landmarks there (68 x 2)."""
-    face, own = warping.at_scale(source.frames[number], source.landmarks[number], side / 1.3)
-    turned = expression.upright(own[None])[0] + TEMPLATE.mean(axis=0)
-    low, size = _SQUARE
-    turned = (turned - low) * (side / size)
-    fit = np.linalg.lstsq(np.c_[own, np.ones(68)], turned, rcond=None)[0]
-    return cv2.warpAffine(face, fit.T, (side, side), borderMode=cv2.BORDER_REPLICATE), turned
+    face, own = warping.at_scale(source.frames[number], source.landmarks[number], side)
+    upright = (expression.upright(own[None])[0] - _CORNER) * (side / _SIDE)
+    return warping.warp_affine(face, own, upright, (side, side), cv2.INTER_LINEAR), upright

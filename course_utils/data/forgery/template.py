@@ -119,7 +119,7 @@ def face_template(points: np.ndarray) -> np.ndarray:
     if spread[1] <= 0.02 * spread[0] or not between:
         raise CourseError(
             f"The five points {points.round(1).tolist()} place no face: they lie on one line, or the nose is"
-            " not between the eyes but under one, or beyond. Leave this face out: it is seen from the side, or"
-            " the detector was wrong."
+            " not between the eyes but under one, or beyond. Leave this face out: it is seen from the side,"
+            " or the detector was wrong."
         )
     return (_PLACEMENT @ points).astype(np.float32)

@@ -142,6 +142,14 @@ def warp(
     return cv2.remap(picture, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def warp_affine(
+    picture: np.ndarray, points: np.ndarray, onto: np.ndarray, shape: tuple[int, int], interpolation: int
+) -> np.ndarray:
+    """Return `picture` warped by the one affine map that brings its `points` nearest to `onto` (P x 2 each)."""
+    fit = np.linalg.lstsq(np.c_[points, np.ones(len(points))], onto, rcond=None)[0]
+    return cv2.warpAffine(picture, fit.T, shape[::-1], flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
 def polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return a filled polygon (P x 2 pixels) as H x W float32, 1 inside and 0 outside."""
     weight = np.zeros(shape, np.uint8)
