@@ -25,12 +25,8 @@ FITTED = 64  # frames of the album that they are fitted to, at most
 RIDGE = 1e-2  # in template units squared: what keeps the fit of few frames tame
 
 
-def _with_ring(points: np.ndarray) -> np.ndarray:
-    """Return a face (68 x 2) and 27 points around it, which stay where they are when the face moves."""
-    return np.concatenate([points, warping.outline(points, 1.25)])
-
-
-_RINGED_MESH = Delaunay(_with_ring(TEMPLATE)).simplices
+RING = 1.25  # Face2Face: what lies this many times as far out as the face's outline stays where it is
+_RINGED_MESH = Delaunay(np.concatenate([TEMPLATE, warping.outline(TEMPLATE, RING)])).simplices
 
 
 def face2face(
@@ -48,19 +44,14 @@ def face2face(
     alike = expression.nearest(_mouths(wanted), _mouths(album.landmarks))
 
     def paint(number: int) -> np.ndarray:
-        frame = target.frames[number]
-        points = _with_ring(target.landmarks[number].astype(np.float64))
-        where = warping.window(points, frame)
+        frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
+        ring = warping.outline(points, RING)
+        where = warping.window(ring, frame)
         shape, start = warping.extent(where), warping.corner(where)
-        moved = _with_ring(target.landmarks[number].astype(np.float64))
-        moved[:68] = wanted[number]
-        ring = moved[68:] - start
-        patch = warping.warp(frame, points, moved - start, _RINGED_MESH, shape).astype(np.float32)
-        local = wanted[number] - start
-        mouth, zone = _mouth_of(album, alike[number], local, shape, warping.face_width(points[:68]))
-        mouth += warping.moments(patch, zone[1])[0] - warping.moments(mouth, zone[1])[0]
-        patch += zone[0][..., None] * (mouth - patch)
-        return warping.blend(frame, where, patch, warping.feathered(ring, shape, 2))
+        moved = np.concatenate([wanted[number], ring]) - start
+        patch = warping.warp(frame, np.concatenate([points, ring]), moved, _RINGED_MESH, shape)
+        patch = _with_mouth(patch, moved[:68], album, alike[number])
+        return warping.blend(frame, where, patch, warping.feathered(moved[68:], shape, 2))
 
     return warping.forge(target, paint)
 
@@ -87,9 +78,8 @@ def neural_textures(
         local = _mouth_mesh(points, wanted[number]) - start
         patch = warping.warp(textures(number), _CANVAS, local, _MOUTH_MESH, shape)
         weight = warping.feathered(local[20:], shape, 0.12 * warping.face_width(points))
-        around = weight * (
-            1 - warping.polygon(warping.towards(local[:12], local[:12].mean(axis=0), 1.2), shape)
-        )
+        lips = warping.towards(local[:12], local[:12].mean(axis=0), 1.2)
+        around = weight * (1 - warping.polygon(lips, shape))
         patch = patch + warping.moments(frame[where], around)[0] - warping.moments(patch, around)[0]
         return warping.blend(frame, where, patch, weight)
 
@@ -112,16 +102,17 @@ def _mouths(landmarks: np.ndarray) -> np.ndarray:
     return mouths - mouths.mean(axis=1, keepdims=True)
 
 
-def _mouth_of(
-    album: Footage, number: int, local: np.ndarray, shape: tuple[int, int], width: float
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Return the mouth of an album's frame on the `local` landmarks, its weight, and the skin around it."""
+def _with_mouth(patch: np.ndarray, local: np.ndarray, album: Footage, number: int) -> np.ndarray:
+    """Return `patch` (h x w x 3) with an album's mouth on its `local` landmarks, as bright as the skin around."""
+    shape, width = patch.shape[:2], warping.face_width(local)
     face, own = warping.at_scale(album.frames[number], album.landmarks[number].astype(np.float64), width)
     mouth = warping.warp(face, _mouth_mesh(own, own), _mouth_mesh(local, local), _MOUTH_MESH, shape)
-    lips = local[LIPS]
-    wide, wider = (warping.towards(lips, lips.mean(axis=0), scale) for scale in (1.15, 1.4))
-    weight = warping.feathered(wide, shape, 0.04 * width)
-    return mouth.astype(np.float32), (weight, warping.polygon(wider, shape) - warping.polygon(wide, shape))
+    lips = warping.towards(local[LIPS], local[LIPS].mean(axis=0), 1.15)
+    around = warping.polygon(warping.towards(lips, lips.mean(axis=0), 1.2), shape) - warping.polygon(
+        lips, shape
+    )
+    mouth = mouth + warping.moments(patch, around)[0] - warping.moments(mouth, around)[0]
+    return patch + warping.feathered(lips, shape, 0.04 * width)[..., None] * (mouth - patch)
 
 
 def _mouth_mesh(face: np.ndarray, lips: np.ndarray) -> np.ndarray:

@@ -145,7 +145,7 @@ def warp(
 def warp_affine(
     picture: np.ndarray, points: np.ndarray, onto: np.ndarray, shape: tuple[int, int], interpolation: int
 ) -> np.ndarray:
-    """Return `picture` warped by the one affine map that brings its `points` nearest to `onto` (P x 2 each)."""
+    """Return `picture` warped by the one affine map that brings its `points` nearest to `onto` (P x 2)."""
     fit = np.linalg.lstsq(np.c_[points, np.ones(len(points))], onto, rcond=None)[0]
     return cv2.warpAffine(picture, fit.T, shape[::-1], flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
 
