@@ -78,9 +78,7 @@ def neural_textures(
         local = _mouth_mesh(points, wanted[number]) - start
         patch = warping.warp(textures(number), _CANVAS, local, _MOUTH_MESH, shape)
         weight = warping.feathered(local[20:], shape, 0.12 * warping.face_width(points))
-        lips = warping.towards(local[:12], local[:12].mean(axis=0), 1.2)
-        around = weight * (1 - warping.polygon(lips, shape))
-        patch = patch + warping.moments(frame[where], around)[0] - warping.moments(patch, around)[0]
+        patch = patch + _tone_around(frame[where], local[:12]) - _tone_around(patch, local[:12])
         return warping.blend(frame, where, patch, weight)
 
     return warping.forge(target, paint)
@@ -103,16 +101,23 @@ def _mouths(landmarks: np.ndarray) -> np.ndarray:
 
 
 def _with_mouth(patch: np.ndarray, local: np.ndarray, album: Footage, number: int) -> np.ndarray:
-    """Return `patch` (h x w x 3) with an album's mouth on its `local` landmarks, as bright as the skin around."""
+    """Return `patch` (h x w x 3) with an album's mouth on its `local` landmarks, in the skin's tone."""
     shape, width = patch.shape[:2], warping.face_width(local)
     face, own = warping.at_scale(album.frames[number], album.landmarks[number].astype(np.float64), width)
     mouth = warping.warp(face, _mouth_mesh(own, own), _mouth_mesh(local, local), _MOUTH_MESH, shape)
-    lips = warping.towards(local[LIPS], local[LIPS].mean(axis=0), 1.15)
-    around = warping.polygon(warping.towards(lips, lips.mean(axis=0), 1.2), shape) - warping.polygon(
-        lips, shape
-    )
-    mouth = mouth + warping.moments(patch, around)[0] - warping.moments(mouth, around)[0]
-    return patch + warping.feathered(lips, shape, 0.04 * width)[..., None] * (mouth - patch)
+    weight = warping.feathered(_lips(local[LIPS], 1.15), shape, 0.04 * width)
+    mouth = mouth + _tone_around(patch, local[LIPS]) - _tone_around(mouth, local[LIPS])
+    return patch + weight[..., None] * (mouth - patch)
+
+
+def _lips(contour: np.ndarray, scale: float) -> np.ndarray:
+    return warping.towards(contour, contour.mean(axis=0), scale)
+
+
+def _tone_around(picture: np.ndarray, lips: np.ndarray) -> np.ndarray:
+    """Return the mean colour (3) of the skin close around the contour of `lips` (12 x 2)."""
+    outer, inner = (warping.polygon(_lips(lips, scale), picture.shape[:2]) for scale in (1.4, 1.15))
+    return warping.moments(picture, outer - inner)[0]
 
 
 def _mouth_mesh(face: np.ndarray, lips: np.ndarray) -> np.ndarray:
@@ -128,18 +133,14 @@ _OPENED = TEMPLATE.copy()
 _OPENED[[55, 56, 57, 58, 59, 65, 66, 67], 1] += 0.25
 _CANVAS = _mouth_mesh(TEMPLATE, _OPENED)
 _MOUTH_MESH = Delaunay(_CANVAS).simplices
-_CANVAS_WIDTH = (
-    warping.face_width(TEMPLATE) * (TEXTURE - 1) / np.ptp(_CANVAS[:, 0])
-)  # of the face it is part of
+_CANVAS_SCALE = (TEXTURE - 1) / np.ptp(_CANVAS[:, 0])  # pixels for the distance between the eyes
 _CANVAS = (_CANVAS - _CANVAS.min(axis=0)) / np.ptp(_CANVAS, axis=0) * (TEXTURE - 1)
 
 
 def _fitted_textures(album: Footage, wanted: np.ndarray) -> Callable[[int], np.ndarray]:
     """Fit the album's mouths; return what draws frame n of the `wanted` mouths (N x 20 x 2) on the canvas."""
     chosen = np.unique(np.linspace(0, len(album.frames) - 1, FITTED).astype(int))
-    seen = np.stack([_canonical(album.frames[n], album.landmarks[n]) for n in chosen]).reshape(
-        len(chosen), -1
-    )
+    seen = np.stack([_canonical(album.frames[n], album.landmarks[n]).ravel() for n in chosen])
     mean = seen.mean(axis=0)
     # Few frames, many pixels: the components come from the small matrix of products between frames.
     mixtures = np.linalg.eigh((seen - mean) @ (seen - mean).T)[1][:, ::-1][:, :RANK]  # frames x RANK
@@ -159,5 +160,6 @@ def _fitted_textures(album: Footage, wanted: np.ndarray) -> Callable[[int], np.n
 
 def _canonical(frame: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return the mouth of a frame warped to the canonical one: TEXTURE x TEXTURE x 3 uint8."""
-    face, own = warping.at_scale(frame, points.astype(np.float64), _CANVAS_WIDTH)
+    width = _CANVAS_SCALE * warping.face_width(TEMPLATE)
+    face, own = warping.at_scale(frame, points.astype(np.float64), width)
     return warping.warp(face, _mouth_mesh(own, own), _CANVAS, _MOUTH_MESH, (TEXTURE, TEXTURE))
