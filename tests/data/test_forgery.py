@@ -1,5 +1,7 @@
 """Forged faces: each method changes what it says, masks tell where, and odd input is met with a sentence."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -353,3 +355,44 @@ def test_self_blended_leaves_a_picture_alone_whose_face_is_outside_and_refuses_n
 def test_a_forged_file_says_what_it_is():
     note = forgery.metadata_note("FaceSwap", "003", "017")
     assert "FORGED" in note and "FaceSwap" in note and "003" in note and "017" in note and note.isascii()
+
+
+# Real photographs, where there are any.
+
+
+@pytest.fixture
+def people(photographs: Path) -> list[Footage]:
+    """Three photographs of each of four people, with the landmarks that YuNet's five points place."""
+    weights = photographs / "weights" / "yunet_n_640_640.onnx"
+    if not weights.is_file() or not (photographs / "lfw").is_dir():
+        pytest.skip("no YuNet weights or no lfw in the data root")
+    people = []
+    for folder in sorted((photographs / "lfw").iterdir())[:12]:
+        pictures = [cv2.imread(path)[..., ::-1] for path in sorted(folder.glob("*.jpg"))[:3]]
+        found = [five for picture in pictures if (five := _five_points(weights, picture)) is not None]
+        if len(found) == 3 and len(people) < 4:
+            people.append(Footage(np.stack(pictures), np.stack([forgery.face_template(f) for f in found])))
+    return people
+
+
+def _five_points(weights: Path, picture: np.ndarray) -> np.ndarray | None:
+    """Return YuNet's five points of the face nearest to the middle, None where it finds none."""
+    height, width = picture.shape[:2]
+    detector = cv2.FaceDetectorYN.create(str(weights), "", (width, height), 0.8)
+    faces = detector.detect(np.ascontiguousarray(picture[..., ::-1]))[1]
+    if faces is None:
+        return None
+    points = faces[:, 4:14].reshape(-1, 5, 2)
+    return points[np.linalg.norm(points.mean(axis=1) - [width / 2, height / 2], axis=1).argmin()]
+
+
+def test_forged_photographs_still_show_a_face_in_the_same_place(method, people, photographs):
+    weights = photographs / "weights" / "yunet_n_640_640.onnx"
+    for target, source in zip(people, people[1:] + people[:1], strict=True):
+        frames, masks = method(target, source)
+        assert np.array_equal(frames[masks == 0], target.frames[masks == 0])
+        for frame, points in zip(frames, target.landmarks, strict=True):
+            five = template.five_points(points)
+            found = _five_points(weights, frame)
+            assert found is not None
+            assert np.linalg.norm(found - five, axis=1).mean() < 0.25 * np.linalg.norm(five[1] - five[0])
