@@ -101,17 +101,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     temporary = Path(name)
     try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -125,13 +125,15 @@ def write_json(path: Path, value: object) -> None:
         )
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return this process's umask: the rights that new files do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-def _cannot_write(path: Path, error: OSError) -> RunError:
+def cannot_write(path: Path, error: OSError) -> RunError:
+    """Return the error, in words and with what to do, for `path` that could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return RunError(
             f"The disk is full: {path} could not be written ({error.strerror}). What was there before is"

@@ -89,11 +89,14 @@ def _miscounted(edition: str, difference: Difference) -> Finding:
 
 def _gone(manifest: Manifest, found: Survey) -> list[Finding]:
     """Find what was prepared from this folder and is not there any more."""
-    table = paths.writable_cache() / manifest.name / "samples.parquet"
+    table = manifest.place_in(paths.writable_cache()) / "samples.parquet"
     if not table.is_file():
         return []
     there = {columns["path"] for columns, _ in found.pictures}
-    gone = sorted(set(read_samples(table)["path"]) - there)
+    prepared = read_samples(table)["path"]
+    if manifest.frames:  # a crop's folder has its video's name
+        prepared = prepared.str.rpartition("/")[0]
+    gone = sorted(set(prepared) - there)
     return [Finding("error", "missing", path, "it was there when the data set was prepared") for path in gone]
 
 

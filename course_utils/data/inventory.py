@@ -5,7 +5,7 @@ that was killed goes on from there, and one of an unchanged data set opens nothi
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from course_utils import paths
 from course_utils.bars import bar
 from course_utils.data.manifest import Manifest
-from course_utils.data.pictures import EXTENSIONS, PictureFacts, describe
+from course_utils.data.pictures import EXTENSIONS as PICTURES
+from course_utils.data.pictures import PictureFacts, describe
+from course_utils.data.video import EXTENSIONS as VIDEOS
+from course_utils.data.video import describe_video
 from course_utils.errors import CourseError
 
 
@@ -39,8 +42,9 @@ class Entry(BaseModel):
 class Survey:
     """All files of a data set: `pictures` are (columns of the manifest, facts), sorted by path.
 
-    `strangers` are pictures that no layout line describes, `closed` what could not be listed, with the
-    reason, and `opened` how many files had to be opened this time.
+    In a data set of videos they are videos. A mask is named in the columns of what it belongs to, if it is
+    there, and is no picture of its own. `strangers` are files that no layout line or list of a split names,
+    `closed` what could not be listed, with the reason, and `opened` how many files were opened this time.
     """
 
     root: Path
@@ -53,7 +57,7 @@ class Survey:
 def survey(
     manifest: Manifest, jobs: int | None = None, progress: bool = True, *, trust_inventory: bool = True
 ) -> Survey:
-    """Find every picture of the data set, and open those that the inventory does not know yet.
+    """Find every picture or video of the data set, and open those that the inventory does not know yet.
 
     Args:
         manifest: the data set.
@@ -62,27 +66,32 @@ def survey(
         trust_inventory: False opens every file, so that damage which left size and time alone is found.
 
     Raises:
-        CourseError: the data folder is not there or cannot be listed, or the disk is full.
+        CourseError: the data folder, a list of splits or metadata are not there or cannot be read, or the
+            disk is full.
     """
     root = manifest.data_folder()
-    files, closed = _find(root)
-    described = {path: columns for path in files if (columns := manifest.read(path)) is not None}
+    files, closed = _find(root, VIDEOS if manifest.frames else PICTURES)
+    described = manifest.read_all(files, root)
+    masks = {columns["mask"] for columns in described.values()} & set(files)
+    for columns in described.values():
+        columns["mask"] = columns["mask"] if columns["mask"] in masks else None
     known = _read_inventories(manifest.name) if trust_inventory else {}
     facts = {path: known[key] for path in described if (key := _key(root, path)) in known}
     todo = [path for path in described if path not in facts]
     with _Appender(paths.writable_cache() / manifest.name / "inventory.jsonl") as inventory:
-        opened = _open_all(root, todo, jobs)
+        opened = _open_all(root, todo, describe_video if manifest.frames else describe, jobs)
         shown = progress and bool(todo)
-        for entry in bar(opened, shown, total=len(todo), desc=f"Opening {manifest.name}", unit="picture"):
+        for entry in bar(opened, shown, total=len(todo), desc=f"Opening {manifest.name}", unit="file"):
             inventory.append(entry)
             facts[entry.path] = entry.facts
     pictures = [(columns, facts[path]) for path, columns in described.items()]
-    return Survey(root, pictures, [path for path in files if path not in described], closed, len(todo))
+    strangers = [path for path in files if path not in described and path not in masks]
+    return Survey(root, pictures, strangers, closed, len(todo))
 
 
-def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the paths of all pictures under `root`, sorted, and what cannot be listed, with the reason."""
-    pictures, closed, seen = [], [], set()
+def _find(root: Path, extensions: set[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the paths of all files that end so, sorted, and what cannot be listed, with the reason."""
+    files, closed, seen = [], [], set()
 
     def cannot_list(error: OSError) -> None:
         if Path(error.filename) == root:
@@ -98,13 +107,13 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in names:
             path = _relative(f"{folder}/{name}", root)
-            if name.startswith(".") or Path(name).suffix.lower() not in EXTENSIONS:
+            if name.startswith(".") or Path(name).suffix.lower() not in extensions:
                 continue
             if path.isprintable():
-                pictures.append(path)
+                files.append(path)
             else:
                 closed.append((ascii(path)[1:-1], "its name holds characters that are no text"))
-    return sorted(pictures), closed
+    return sorted(files), closed
 
 
 def _relative(path: str, root: Path) -> str:
@@ -119,7 +128,9 @@ def _key(root: Path, path: str) -> tuple[str, int, int]:
     return path, status.st_size, status.st_mtime_ns
 
 
-def _open_all(root: Path, todo: list[str], jobs: int | None) -> Iterator[Entry]:
+def _open_all(
+    root: Path, todo: list[str], describe: Callable[[Path], PictureFacts], jobs: int | None
+) -> Iterator[Entry]:
     def entry(path: str) -> Entry:
         _, size, mtime_ns = _key(root, path)  # before opening: a change meanwhile is noticed next time
         return Entry(path=path, size=size, mtime_ns=mtime_ns, facts=describe(root / path))

@@ -1,92 +1,21 @@
 """What a data set is, in a YAML file: where it lies, how its paths are read, labels, groups and splits."""
 
-import re
-import string
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from course_utils import paths
-from course_utils.data.splits import SPLITS, SplitRule
+from course_utils.data.layout import LayoutLine, fields_of, inside, read_metadata
+from course_utils.data.sampling import Sampling
+from course_utils.data.splits import SPLITS, BoundRule, SplitRule
 from course_utils.errors import CourseError
 
 NOT_A_MANIFEST = {"published_results"}  # lies in the same folder
 ALL = "all"  # in an edition's counts: all splits, or all labels of a split
-LINE_COLUMNS = ("label", "split", "method", "compression", "video", "target", "source", "group")
-
-
-class LayoutLine(BaseModel):
-    """How to read a path: a template with named fields, and what the columns are made of.
-
-    `path` is e.g. ``{split}/{label}/{name}.{extension}``. A field matches within one folder, ``{name:path}``
-    also across folders, and a field named twice must match the same text twice. Every other entry is a
-    template over those fields, or a constant; one that is not given is the field of its own name.
-    `method` may also be a mapping from the label's word, and `group` is the whole path if nothing is said.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: str
-    label: str = ""
-    split: str = ""
-    method: str | dict[str, str] = ""
-    compression: str = ""
-    video: str = ""
-    target: str = ""
-    source: str = ""
-    group: str = ""
-
-    @field_validator("path")
-    @classmethod
-    def _stays_inside(cls, value: str) -> str:
-        return _inside(value)
-
-    @model_validator(mode="after")
-    def _templates_name_fields_of_the_path(self) -> "LayoutLine":
-        known = set(_fields(self.path))
-        for column, template in self._templates().items():
-            unknown = set(_fields(template)) - known
-            if unknown:
-                raise ValueError(
-                    f"{column} names {', '.join(sorted(unknown))}, which is no field of the path {self.path};"
-                    f" its fields are {', '.join(sorted(known))}"
-                )
-        return self
-
-    def _templates(self) -> dict[str, str]:
-        named = {column: getattr(self, column) for column in LINE_COLUMNS}
-        return {column: template for column, template in named.items() if isinstance(template, str)}
-
-    @cached_property
-    def pattern(self) -> re.Pattern:
-        """The path template as a regular expression with one group a field."""
-        expression, seen = "", set()
-        for text, field, form, _ in string.Formatter().parse(self.path):
-            expression += re.escape(text)
-            if field in seen:
-                expression += f"(?P={field})"
-            elif field is not None:
-                characters = "." if form == "path" else r"[^/.]" if field == "extension" else "[^/]"
-                expression += f"(?P<{field}>{characters}+)"
-                seen.add(field)
-        return re.compile(expression)
-
-    def read(self, path: str) -> dict[str, str] | None:
-        """Return the columns that `path` (relative, with forward slashes) gives; None if it does not fit."""
-        match = self.pattern.fullmatch(path)
-        if match is None:
-            return None
-        fields = match.groupdict()
-        columns = {
-            column: template.format_map(fields) if template else fields.get(column, "")
-            for column, template in self._templates().items()
-        }
-        if isinstance(self.method, dict):
-            columns["method"] = self.method.get(columns["label"], "")
-        return {**columns, "path": path, "group": columns["group"] or path}
 
 
 class Edition(BaseModel):
@@ -106,7 +35,7 @@ class Manifest(BaseModel):
 
     `folder` is relative to the data root; `root`, an absolute path instead, stands only in the manifests
     that `course data prepare --folder` writes. `may_show` says whether its pictures may appear in what
-    others get to see.
+    others get to see. `frames` says that the data set is one of videos, and which frames of each are used.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -122,6 +51,7 @@ class Manifest(BaseModel):
     root: Path | None = None
     layout: tuple[LayoutLine, ...]
     labels: dict[str, Literal[0, 1]]
+    frames: Sampling | None = None
     splits: dict[str, SplitRule]
     default_split: str
     expects: tuple[Edition, ...] = ()
@@ -134,17 +64,17 @@ class Manifest(BaseModel):
     @field_validator("folder")
     @classmethod
     def _stays_inside(cls, value: str) -> str:
-        return _inside(value)
+        return inside(value)
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "Manifest":
         if self.default_split not in self.splits:
             raise ValueError(f"default_split is {self.default_split!r}; splits has {', '.join(self.splits)}")
         for line in self.layout:
-            fields = _fields(line.path)
+            fields = line.fields
             if not line.label and "label" not in fields:
                 raise ValueError(f"the layout line {line.path} has neither a {{label}} field nor a label:")
-            words = {line.label} if line.label and not _fields(line.label) else set()
+            words = {line.label} if line.label and not fields_of(line.label) else set()
             words |= set(line.method) if isinstance(line.method, dict) else set()
             if words - set(self.labels):
                 raise ValueError(f"{', '.join(sorted(words - set(self.labels)))} is not among labels")
@@ -161,20 +91,59 @@ class Manifest(BaseModel):
         """The rule of the default split."""
         return self.splits[self.default_split]
 
-    def read(self, path: str) -> dict[str, str] | None:
-        """Return the columns of a file, `label_word` and a split among them; None if no line describes it."""
+    def parse(self, path: str, told: Callable[[str], dict] | None = None) -> dict[str, str] | None:
+        """Return the columns of a file, all but the split; None if no layout line describes it.
+
+        `told` returns what a metadata file tells (see `LayoutLine`).
+        """
         for line in self.layout:
-            columns = line.read(path)
+            columns = line.read(path, told)
             if columns is None or columns["label"] not in self.labels:
-                continue
-            split = self.rule.split_of(columns)
-            if split is None:
                 continue
             word = columns.pop("label")
             label = self.labels[word]
             method = columns["method"] or ("original" if label == 0 else word)
-            return {**columns, "label_word": word, "label": label, "method": method, "split": split}
+            return {**columns, "label_word": word, "label": label, "method": method}
         return None
+
+    def read(self, path: str) -> dict[str, str] | None:
+        """Return the columns of a file, the split among them, where the path alone tells it; else None."""
+        columns = self.parse(path)
+        return columns and place(columns, self.rule)
+
+    def read_all(self, files: list[str], root: Path) -> dict[str, dict]:
+        """Return the columns of all `files` under `root` that belong to the data set, by path.
+
+        Raises:
+            CourseError: lists of splits or metadata that the manifest speaks of are not there or are wrong.
+        """
+        told = cache(lambda path: read_metadata(root / path))
+        parsed = {path: columns for path in files if (columns := self.parse(path, told)) is not None}
+        rule = self.rule.bound(root, list(parsed.values()))
+        placed = {path: place(columns, rule) for path, columns in parsed.items()}
+        return {path: columns for path, columns in placed.items() if columns is not None}
+
+    def choose(self, splits: str | None = None, frames: str | None = None) -> "Manifest":
+        """Return the manifest with another of its named splits, or with other frames of its videos.
+
+        Raises:
+            CourseError: it has no such split, it has no videos, or `frames` is no `Sampling`.
+        """
+        if splits is not None and splits not in self.splits:
+            raise CourseError(f"{self.name} has no split named {splits!r}; it has {', '.join(self.splits)}.")
+        if frames is not None and self.frames is None:
+            raise CourseError(f"{self.name} holds pictures, no videos: there are no frames to choose.")
+        try:
+            sampling = self.frames if frames is None else Sampling.model_validate(frames)
+        except ValidationError as error:
+            raise CourseError(error.errors()[0]["msg"].removeprefix("Value error, ") + ".") from error
+        return self.model_copy(update={"default_split": splits or self.default_split, "frames": sampling})
+
+    def place_in(self, cache_root: Path) -> Path:
+        """Return the folder of a cache for the sample table: one a named split and choice of frames."""
+        parts = [self.default_split] if len(self.splits) > 1 else []
+        parts += [str(self.frames).replace(" ", "_")] if self.frames else []
+        return cache_root.joinpath(self.name, *parts)
 
     def data_folder(self) -> Path:
         """Return the folder that the layout's paths are relative to.
@@ -198,6 +167,12 @@ class Manifest(BaseModel):
             f"Then type: {place}course data prepare {self.name}"
             " (or course data prepare --folder PATH for real/ and fake/ folders of your own)."
         )
+
+
+def place(columns: dict, rule: BoundRule) -> dict | None:
+    """Return `columns` with the split, and the group if the rule knows better; None if it has no split."""
+    split = rule.split_of(columns)
+    return None if split is None else {**columns, "split": split, "group": rule.group_of(columns)}
 
 
 def manifest_names() -> list[str]:
@@ -265,20 +240,3 @@ def _explain(file: Path, problem: dict) -> str:
     else:
         expected = problem["msg"].removeprefix("Value error, ")
     return f"{file}, field {field}: {expected}."
-
-
-def _fields(template: str) -> list[str]:
-    """Return the names of a template's fields; ValueError says what is wrong with it."""
-    fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
-    odd = [field for field in fields if not field.isidentifier()]
-    if odd:
-        raise ValueError(f"{{{odd[0]}}} in {template} is not a name")
-    return fields
-
-
-def _inside(value: str) -> str:
-    if not value or value.startswith(("/", "~")) or "\\" in value or re.match("[A-Za-z]:", value):
-        raise ValueError(f"{value!r} should be a path relative to the data root, with forward slashes")
-    if ".." in PurePosixPath(value).parts:
-        raise ValueError(f"{value!r} leads out of the data root with '..'; expected a path inside it")
-    return value

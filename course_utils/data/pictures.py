@@ -17,11 +17,12 @@ SMALLEST = 16  # pixels a side; less is no picture of a face
 
 
 class PictureFacts(BaseModel):
-    """What opening a file told about it.
+    """What opening a picture or video told about it.
 
-    `problem` is empty for a picture that can be used, else "missing", "unreadable", "empty",
+    `problem` is empty for a file that can be used, else "missing", "unreadable", "empty",
     "not a picture", "truncated", "damaged" or "tiny", and `error` says it in words. `width` and `height` are
-    in pixels and as the picture is seen, that is after the EXIF rotation.
+    in pixels and as the picture is seen, that is after the rotation that EXIF or a video's display matrix
+    asks for: `orientation` is the EXIF tag, or the degrees that a video is turned by.
     """
 
     width: int = 0
@@ -29,12 +30,13 @@ class PictureFacts(BaseModel):
     mode: str = ""
     format: str = ""
     orientation: int = 1
+    frames: int = 1
     sha256: str = ""
     problem: str = ""
     error: str = ""
 
 
-class BadPicture(OSError):
+class BadFile(OSError):
     """A file that cannot be used, with the `problem` (see `PictureFacts`) beside the words."""
 
     def __init__(self, problem: str, words: str) -> None:
@@ -71,7 +73,7 @@ def describe(path: Path) -> PictureFacts:
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         picture = _decode(data)
-    except BadPicture as error:
+    except BadFile as error:
         return PictureFacts(sha256=sha256, problem=error.problem, error=str(error))
     orientation = picture.getexif().get(ORIENTATION, 1)
     width, height = picture.size if orientation < 5 else picture.size[::-1]
@@ -88,15 +90,21 @@ def describe(path: Path) -> PictureFacts:
     )
 
 
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, however large, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _decode(data: bytes) -> Image.Image:
     if not data:
-        raise BadPicture("empty", "the file is empty (0 bytes)")
+        raise BadFile("empty", "the file is empty (0 bytes)")
     try:
         picture = Image.open(io.BytesIO(data))
         picture.load()
     except Image.UnidentifiedImageError as error:
-        raise BadPicture("not a picture", "it is not a picture, whatever its name says") from error
+        raise BadFile("not a picture", "it is not a picture, whatever its name says") from error
     except Exception as error:  # damaged bytes make decoders raise nearly anything
         problem = "truncated" if "truncated" in str(error) or "end of" in str(error) else "damaged"
-        raise BadPicture(problem, f"the picture is {problem} ({error})") from error
+        raise BadFile(problem, f"the picture is {problem} ({error})") from error
     return picture

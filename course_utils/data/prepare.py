@@ -12,11 +12,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
+from course_utils.data.crops import CropRecord, cut_videos
 from course_utils.data.editions import closest_edition, count_by_split
 from course_utils.data.inventory import Survey, survey
+from course_utils.data.layout import read_boxes
 from course_utils.data.manifest import Manifest, load_manifest, manifest_names
+from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import class_balance, read_samples, sample_table, write_samples
-from course_utils.data.splits import SPLITS
+from course_utils.data.splits import SPLITS, tell_leak
 from course_utils.errors import CourseError
 
 
@@ -45,7 +48,8 @@ class Preparation(BaseModel):
 class PreparedDataset:
     """A data set that is ready to use: `samples` is its sample table, with paths relative to `root`.
 
-    `edition` is the known edition whose counts it has, None if it has none's.
+    `root` is the data set's folder, or, where it holds videos, that of the crops in the cache. `edition` is
+    the known edition whose counts it has, None if it has none's.
     """
 
     name: str
@@ -87,10 +91,13 @@ class PreparedDataset:
 
 
 def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> PreparedDataset:
-    """Find, open and list the pictures of a data set in `<cache>/<name>/samples.parquet`.
+    """Find, open and list the pictures of a data set in `samples.parquet` in the cache.
 
-    Killed at any moment, it goes on from where it stopped when it is called again. A file that is no usable
-    picture is left out and listed with the reason.
+    Of videos, the chosen frames of each are cut to square crops of the face first, and these are listed: see
+    `crops.cut_videos`. Where heads or faces are annotated in pictures, each has a row of its own.
+
+    Killed at any moment, it goes on from where it stopped when it is called again. A file that cannot be used
+    is left out and listed with the reason. A split that lets people leak is used, and says so.
 
     Args:
         manifest: the data set.
@@ -103,20 +110,25 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
     found = survey(manifest, jobs, progress)
     if not found.pictures:
         raise _nothing_fits(manifest, found)
-    rows = [
-        {**columns, "dataset": manifest.name, "width": facts.width, "height": facts.height}
-        for columns, facts in found.pictures
-        if not facts.problem
-    ]
     left_out = [LeftOut(path=c["path"], reason=facts.error) for c, facts in found.pictures if facts.problem]
     left_out += [LeftOut(path=path, reason=reason) for path, reason in found.closed]
     left_out += [LeftOut(path=path, reason="no layout line describes it") for path in found.strangers]
+    rows = []
+    if manifest.frames:
+        for columns, record in cut_videos(
+            manifest, found, _crops(paths.writable_cache(), manifest), jobs, progress
+        ):
+            rows += _rows_of_video(columns, record)
+            left_out += _left_out_of_video(columns, record)
+    else:
+        for columns, facts in found.pictures:
+            rows += [] if facts.problem else _rows_of_picture(columns, facts, found.root)
     if not rows:
         reasons = Counter(item.reason for item in left_out).most_common(3)
         told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
-        raise CourseError(f"None of the {len(left_out)} pictures in {found.root} can be used: {told}.")
-    samples = sample_table(rows)
-    folder = paths.writable_cache() / manifest.name
+        raise CourseError(f"None of the {len(left_out)} files in {found.root} can be used: {told}.")
+    samples = sample_table([{**row, "dataset": manifest.name} for row in rows])
+    folder = manifest.place_in(paths.writable_cache())
     write_samples(folder / "samples.parquet", samples)
     counts = count_by_split(manifest, [columns for columns, facts in found.pictures if not facts.problem])
     edition, differences = closest_edition(counts, manifest.expects)
@@ -126,29 +138,34 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
         samples=len(samples),
         opened=found.opened,
         edition=None if differences else edition,
-        left_out=left_out,
+        left_out=sorted(left_out, key=lambda item: item.path),
     )
     # Written last: only where it names this manifest and folder does the table beside it count.
     paths.write_json(folder / "prepare.json", record.model_dump(mode="json"))
-    return _prepared(manifest, samples, record)
+    return _prepared(manifest, samples, record, paths.writable_cache())
 
 
-def load_dataset(name: str) -> PreparedDataset:
+def load_dataset(name: str, splits: str | None = None, frames: str | None = None) -> PreparedDataset:
     """Return the data set `name` from the first cache that has it; prepare it where none has.
 
     What was prepared from another manifest or another folder does not count. New or changed files are not
     looked for: `course data prepare` does that.
 
+    Args:
+        name: the data set's.
+        splits: another of the splits that its manifest names, e.g. "thesis"; the default one if None.
+        frames: other frames of its videos, e.g. "first 100" (see `Sampling`); the manifest's own if None.
+
     Raises:
-        CourseError: there is no such data set, or see `prepare`.
+        CourseError: there is no such data set, split or choice of frames, or see `prepare`.
     """
-    manifest = load_manifest(name)
+    manifest = load_manifest(name).choose(splits, frames)
     root = manifest.data_folder()
     for cache in paths.cache_roots():
-        record = _read_record(cache / name / "prepare.json")
+        folder = manifest.place_in(cache)
+        record = _read_record(folder / "prepare.json")
         if record and record.manifest_sha256 == _fingerprint(manifest) and record.root == root:
-            samples = read_samples(cache / name / "samples.parquet")
-            return _prepared(manifest, samples, record)
+            return _prepared(manifest, read_samples(folder / "samples.parquet"), record, cache)
     return prepare(manifest)
 
 
@@ -167,13 +184,44 @@ def prepare_folder(
     root = Path(path).expanduser().resolve()
     name = name or re.sub(r"\W+", "_", root.name.lower()).strip("_")
     manifest = _folder_manifest(root, name)
-    file = paths.manifests()[0] / f"{name}.yaml"
     if name in manifest_names() and load_manifest(name).root != root:
         raise CourseError(f"There is a data set {name} already, elsewhere. Choose another name with --name.")
-    with paths.atomic_write(file) as temporary:
+    _write_own(manifest)
+    return prepare(load_manifest(name), jobs, progress)
+
+
+def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
+    """Let the name of a data set mean `samples` from now on, with paths relative to the manifest's own `root`.
+
+    Its manifest is written to the user's cache, where it goes before one of the same name that is shipped.
+
+    Raises:
+        CourseError: the user has pictures elsewhere that go by that name, or the table is not valid.
+        RunError: the disk is full, or the cache cannot be written.
+    """
+    cache = paths.writable_cache()
+    own = paths.manifests()[0] / f"{manifest.name}.yaml"
+    if own.is_file() and not load_manifest(manifest.name).root.is_relative_to(cache / manifest.name):
+        raise CourseError(f"There is a data set {manifest.name} of your own already. To give it up, delete {own}.")
+    folder = manifest.place_in(cache)
+    write_samples(folder / "samples.parquet", samples)
+    record = Preparation(
+        manifest_sha256=_fingerprint(manifest),
+        root=manifest.root,
+        samples=len(samples),
+        opened=0,
+        edition=None,
+        left_out=[],
+    )
+    paths.write_json(folder / "prepare.json", record.model_dump(mode="json"))
+    _write_own(manifest)  # last: until then the name means what it did
+    return _prepared(manifest, samples, record, cache)
+
+
+def _write_own(manifest: Manifest) -> None:
+    with paths.atomic_write(paths.manifests()[0] / f"{manifest.name}.yaml") as temporary:
         content = manifest.model_dump(mode="json", exclude_defaults=True)
         temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return prepare(load_manifest(name), jobs, progress)
 
 
 def _folder_manifest(root: Path, name: str) -> Manifest:
@@ -206,15 +254,45 @@ def _folder_manifest(root: Path, name: str) -> Manifest:
     )
 
 
-def _prepared(manifest: Manifest, samples: pd.DataFrame, record: Preparation) -> PreparedDataset:
+def _rows_of_picture(columns: dict, facts: PictureFacts, root: Path) -> list[dict]:
+    row = {**columns, "width": facts.width, "height": facts.height}
+    boxes = read_boxes(root / columns["boxes"]) if columns["boxes"] else []
+    return [{**row, **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))} for box in boxes] or [row]
+
+
+def _rows_of_video(columns: dict, record: CropRecord) -> list[dict]:
+    rows = []
+    for crop in record.crops:
+        stem, side = f"{columns['path']}/{crop.frame:05}", crop.square[2]
+        row = {**columns, "path": f"{stem}.jpg", "frame": crop.frame, "width": side, "height": side}
+        row.update(zip(("x0", "y0", "x1", "y1"), crop.box, strict=True))
+        rows.append({**row, "mask": f"{stem}_mask.png" if crop.mask else None})
+    return rows
+
+
+def _left_out_of_video(columns: dict, record: CropRecord) -> list[LeftOut]:
+    missed = record.looked_at - len(record.crops)
+    reason = record.problem or f"no face in {missed} of {record.looked_at} frames; the others are used"
+    return [LeftOut(path=columns["path"], reason=reason)] if missed else []
+
+
+def _crops(cache: Path, manifest: Manifest) -> Path:
+    return cache / manifest.name / "crops" / str(manifest.frames).replace(" ", "_")
+
+
+def _prepared(manifest: Manifest, samples: pd.DataFrame, record: Preparation, cache: Path) -> PreparedDataset:
+    root = _crops(cache, manifest) if manifest.frames else record.root
+    if leak := tell_leak(samples):
+        print(leak)
     return PreparedDataset(
-        manifest.name, manifest, record.root, samples, record.left_out, record.opened, record.edition
+        manifest.name, manifest, root, samples, record.left_out, record.opened, record.edition
     )
 
 
 def _nothing_fits(manifest: Manifest, found: Survey) -> CourseError:
     layout = " or ".join(line.path for line in manifest.layout)
-    seen = f"e.g. {found.strangers[0]}" if found.strangers else "there is no picture in it"
+    kind = "video" if manifest.frames else "picture"
+    seen = f"e.g. {found.strangers[0]}" if found.strangers else f"there is no {kind} in it"
     return CourseError(
         f"No file in {found.root} has the layout of {manifest.name}, {layout}: {seen}"
         + "".join(f"; {path}: {reason}" for path, reason in found.closed[:3])

@@ -1,19 +1,45 @@
 """Which split a file belongs to, and whether what belongs together stays together."""
 
 import hashlib
-from typing import Annotated, Literal
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from course_utils.errors import CourseError
 
 SPLITS = ("train", "val", "test")
 SplitName = Literal["train", "val", "test"]
 
 
-class FolderSplit(BaseModel):
-    """The split is the `{split}` field of the file's path; `words` says what each folder name means."""
+class BoundRule(Protocol):
+    """A split rule that knows all it needs: what `bound` of any rule below returns."""
 
+    def split_of(self, columns: dict[str, str]) -> str | None:
+        """Return "train", "val" or "test" for a file with these columns; None if it is in no split."""
+
+    def group_of(self, columns: dict[str, str]) -> str:
+        """Return what must never straddle splits."""
+
+
+class _Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
+        """Return the rule for the data set in `root`, whose files have the columns `rows`."""
+        return self
+
+    def group_of(self, columns: dict[str, str]) -> str:
+        """Return the group that the layout gives."""
+        return columns["group"]
+
+
+class FolderSplit(_Rule):
+    """The split is the `{split}` field of the file's path; `words` says what each folder name means."""
 
     kind: Literal["folder"]
     words: dict[str, SplitName] = {name: name for name in SPLITS}
@@ -23,14 +49,12 @@ class FolderSplit(BaseModel):
         return self.words.get(columns["split"])
 
 
-class RatioSplit(BaseModel):
+class RatioSplit(_Rule):
     """Groups are dealt out by `train`, `val`, `test` fractions that sum to 1.
 
     A group's split follows from a hash of its name and of `seed` alone: it is the same on every machine,
     and stays when other groups come or go. The fractions are therefore met only approximately.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["ratios"]
     train: float = Field(0.7, ge=0)
@@ -53,7 +77,141 @@ class RatioSplit(BaseModel):
         return "val" if position < self.train + self.val else "test"
 
 
-SplitRule = Annotated[FolderSplit | RatioSplit, Field(discriminator="kind")]
+class OrderSplit(_Rule):
+    """Targets in alphabetical order, cut by fractions, as published (Santoro 2024, section 2.3).
+
+    A fake goes where its target goes, and its source may be anywhere: people leak from split to split. It is
+    there to compare with what was published, not to measure skill.
+    """
+
+    kind: Literal["order"]
+    train: float = Field(ge=0)
+    val: float = Field(ge=0)
+    test: float = Field(ge=0)
+
+    def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
+        """Return the rule for the targets among `rows`."""
+        targets = sorted({row["target"] for row in rows})
+        ends = [round(len(targets) * share) for share in (self.train, self.train + self.val)]
+        names = ["train" if n < ends[0] else "val" if n < ends[1] else "test" for n in range(len(targets))]
+        return _ByTarget(dict(zip(targets, names, strict=True)))
+
+
+class ListSplit(_Rule):
+    """Each split is a text file of paths, or of file names without their extension, a line each.
+
+    `files` is their path, with `{split}` in it; with `label_first`, a label stands before each path. A split
+    that has no such file is empty. A file on no list is in no split, unless `others` names one.
+    """
+
+    kind: Literal["listed"]
+    files: str
+    label_first: bool = False
+    others: SplitName | None = None
+
+    def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
+        """Return the rule with the lists in `root`.
+
+        Raises:
+            CourseError: there is no list at all.
+        """
+        lists = {split: root / self.files.format(split=split) for split in SPLITS}
+        found = {split: file.read_text(encoding="utf-8") for split, file in lists.items() if file.is_file()}
+        if not found:
+            raise CourseError(
+                f"{lists['test']} is not there: it says which file belongs to which split. It comes with the"
+                " data set; put it back."
+            )
+        entries = {}
+        for split, text in found.items():
+            for line in filter(None, map(str.strip, text.splitlines())):
+                entries[line.split(maxsplit=1)[-1] if self.label_first else line] = split
+        return _Listed(entries, self.others)
+
+
+class PairSplit(_Rule):
+    """Official lists of *pairs* of videos, as FaceForensics++ (Rössler et al. 2019) publishes them.
+
+    `files`, with `{split}` in it, is the path of a JSON list of pairs of targets. Of a pair A, B there are
+    both fakes A_B and B_A. The pair is the group: both originals and all fakes made of the two stay together,
+    so that nobody is in two splits. A fake of people who are no pair is in no split.
+    """
+
+    kind: Literal["pairs"]
+    files: str = "splits/{split}.json"
+
+    def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
+        """Return the rule with the lists in `root`.
+
+        Raises:
+            CourseError: a list is not there or is none of pairs, or a video is in two pairs.
+        """
+        pair_of, split_of = {}, {}
+        for split in SPLITS:
+            file = root / self.files.format(split=split)
+            for pair in _read_pairs(file):
+                for video in pair:
+                    if video in pair_of:
+                        raise CourseError(
+                            f"{file}: {video} is in two pairs, {pair_of[video]} ({split_of[video]}) and"
+                            f" {'_'.join(sorted(pair))} ({split}); expected each video once."
+                        )
+                    pair_of[video], split_of[video] = "_".join(sorted(pair)), split
+        return _Paired(pair_of, split_of)
+
+
+SplitRule = Annotated[
+    FolderSplit | RatioSplit | OrderSplit | ListSplit | PairSplit, Field(discriminator="kind")
+]
+
+
+@dataclass(frozen=True)
+class _ByTarget:
+    splits: dict[str, str]
+
+    def split_of(self, columns: dict[str, str]) -> str | None:
+        return self.splits[columns["target"]]
+
+    def group_of(self, columns: dict[str, str]) -> str:
+        return columns["target"]
+
+
+@dataclass(frozen=True)
+class _Listed:
+    entries: dict[str, str]
+    others: str | None
+
+    def split_of(self, columns: dict[str, str]) -> str | None:
+        path = columns["path"]
+        name = path.rpartition("/")[2].rpartition(".")[0]
+        return self.entries.get(path) or self.entries.get(name) or self.others
+
+    def group_of(self, columns: dict[str, str]) -> str:
+        return columns["group"]
+
+
+@dataclass(frozen=True)
+class _Paired:
+    pair_of: dict[str, str]
+    splits: dict[str, str]
+
+    def split_of(self, columns: dict[str, str]) -> str | None:
+        together = self.pair_of.get(columns["target"]) == self.pair_of.get(columns["source"])
+        return self.splits.get(columns["target"]) if together else None
+
+    def group_of(self, columns: dict[str, str]) -> str:
+        return self.pair_of[columns["target"]]
+
+
+def _read_pairs(file: Path) -> list[tuple[str, str]]:
+    try:
+        return [(str(first), str(second)) for first, second in json.loads(file.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise CourseError(
+            f'{file} should be the official list of pairs, such as [["000", "003"], …], and cannot be read:'
+            f" {error}. Get it from where the data set was published (for FaceForensics++:"
+            f" github.com/ondyari/FaceForensics, dataset/splits) and put it there."
+        ) from error
 
 
 def leaks(samples: pd.DataFrame) -> pd.DataFrame:
@@ -65,3 +223,28 @@ def leaks(samples: pd.DataFrame) -> pd.DataFrame:
     counts = pd.crosstab(samples["group"], samples["split"])
     counts = counts.reindex(columns=list(SPLITS), fill_value=0)
     return counts[(counts > 0).sum(axis="columns") > 1]
+
+
+def shared_people(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the people (targets and sources) who are in more than one split, as `leaks` returns groups."""
+    people = pd.concat(
+        [samples[["split", who]].set_axis(["split", "group"], axis=1) for who in ("target", "source")]
+    )
+    return leaks(people[people["group"] != ""])
+
+
+def tell_leak(samples: pd.DataFrame) -> str:
+    """Return a sentence on the people that splits share and the fakes that this touches; "" if none."""
+    shared = len(shared_people(samples))
+    if not shared:
+        return ""
+    home = samples[samples["label"] == 0].groupby("target")["split"].first()
+    fakes = samples[samples["label"] == 1].drop_duplicates(["target", "source", "method"])
+    source = fakes["source"].map(home)
+    across = int((source.notna() & (source != fakes["split"])).sum())
+    tested = int((fakes["split"] == "test").sum())
+    learnt = int(((fakes["split"] == "test") & (source == "train")).sum())
+    return (
+        f"This split leaks: {shared} people are in more than one split. The source person of {across} of"
+        f" {len(fakes)} fakes is in another split; of {tested} test fakes, that of {learnt} is in train."
+    )

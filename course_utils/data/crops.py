@@ -1,0 +1,258 @@
+"""From videos to square crops of one person's face, in the cache: a restartable unit a video.
+
+A video's crops are written into a folder of their own beside, which gets its name when it is complete: killed
+at any moment, what has its name is whole, and what has not is made again. Faces are looked for once a scene,
+in its original, and the boxes serve its fakes, which have the same geometry.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from course_utils import paths
+from course_utils.bars import bar
+from course_utils.data.faces import FaceDetector, Precomputed, find_detector, follow, square_crop
+from course_utils.data.inventory import Survey
+from course_utils.data.layout import read_boxes
+from course_utils.data.manifest import Manifest
+from course_utils.data.pictures import BadFile, PictureFacts, digest
+from course_utils.data.sampling import Sampling
+from course_utils.data.video import read_frames
+
+# JPEG at quality 95 with all the colour: a third of the size of PNG and 44 dB from it. All crops are written
+# alike, so that a file tells nothing of what it shows.
+JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+RECORD = "crops.json"
+ABANDONED = 3600  # seconds after which an unfinished folder is nobody's: one video takes far less
+
+
+Box = tuple[float, float, float, float]
+
+
+class Crop(BaseModel):
+    """One crop: the frame's number, the square (x0, y0, side) and the face's box in pixels of the frame."""
+
+    frame: int
+    square: tuple[int, int, int]
+    box: Box
+    mask: bool
+
+
+class CropRecord(BaseModel):
+    """What `crops.json` tells of a video: SHA-256 of what it was made from, the crops, or the problem.
+
+    `looked_at` is the number of frames in which a face was wanted.
+    """
+
+    video: str
+    reference: str
+    looked_at: int = 0
+    crops: list[Crop] = []
+    problem: str = ""
+
+
+class SceneBoxes(BaseModel):
+    """The box of the followed person in each frame that was looked at; None where nobody was found."""
+
+    reference: str
+    detector: str
+    boxes: dict[int, Box | None]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Videos of the same faces in the same places, the one in which faces are looked for first."""
+
+    name: str
+    videos: list[tuple[dict, PictureFacts]]
+
+
+class Cutter:
+    """Cuts the videos in `root` into crops in `folder`; `sampling` says which frames are used."""
+
+    def __init__(self, root: Path, folder: Path, sampling: Sampling) -> None:
+        self.root = root
+        self.folder = folder
+        self.sampling = sampling
+
+    @cached_property
+    def detector(self) -> FaceDetector:
+        """What finds faces; looked for only when a video needs it."""
+        return find_detector()
+
+    def cut(self, scene: Scene) -> list[CropRecord]:
+        """Return the records of a scene's videos, making what is not there yet.
+
+        Raises:
+            CourseError: boxes that the manifest speaks of are not there.
+            OSError: the disk is full, or the cache cannot be written.
+        """
+        columns, facts = scene.videos[0]
+        known = self.root / columns["boxes"] if columns["boxes"] else None
+        reference = digest(known) if known and known.is_file() else facts.sha256
+        records, boxes = [], None
+        for columns, facts in scene.videos:
+            record = _read_record(self.folder / columns["path"], facts.sha256, reference)
+            if record is None:
+                boxes = boxes or self._boxes(scene, known, reference)
+                record = self._cut_video(columns, facts, boxes)
+            records.append(record)
+        return records
+
+    def _boxes(self, scene: Scene, known: Path | None, reference: str) -> SceneBoxes:
+        """Return the scene's boxes as they were stored, else look for them and store them."""
+        name = hashlib.sha256(scene.name.encode()).hexdigest()
+        file = self.folder / ".scenes" / f"{name}.json"
+        with contextlib.suppress(OSError, ValidationError):
+            stored = SceneBoxes.model_validate_json(file.read_bytes())
+            if stored.reference == reference:
+                return stored
+        columns, facts = scene.videos[0]
+        detector = Precomputed(read_boxes(known)) if known else self.detector
+        numbers, faces = self.sampling.frames(facts.frames), []
+        with contextlib.suppress(BadFile):  # cutting the same video says what is wrong with it
+            for number, picture in read_frames(self.root / columns["path"], numbers):
+                faces.append(detector.detect(picture, number))
+        found = zip(numbers, follow(faces), strict=False)
+        boxes = {number: None if box is None else tuple(map(float, box)) for number, box in found}
+        stored = SceneBoxes(reference=reference, detector=detector.name, boxes=boxes)
+        paths.write_json(file, stored.model_dump(mode="json"))
+        return stored
+
+    def _cut_video(self, columns: dict, facts: PictureFacts, scene: SceneBoxes) -> CropRecord:
+        numbers = [number for number in scene.boxes if number < facts.frames]
+        boxes = {number: scene.boxes[number] for number in numbers if scene.boxes[number] is not None}
+        record = CropRecord(video=facts.sha256, reference=scene.reference, looked_at=len(numbers))
+        if not boxes:
+            record.problem = f"no face was found in {len(numbers)} frames by {scene.detector}"
+        with _unfinished(self.folder) as folder:
+            try:
+                crops = self._write_crops(columns, boxes, folder) if boxes else []
+                record.crops = crops
+            except BadFile as error:
+                record.problem = str(error)
+            (folder / RECORD).write_text(record.model_dump_json(), encoding="utf-8")
+            _publish(folder, self.folder / columns["path"], record)
+        return record
+
+    def _write_crops(self, columns: dict, boxes: dict[int, Box], folder: Path) -> list[Crop]:
+        masks = {}
+        if columns["mask"]:
+            with contextlib.suppress(BadFile):  # some published masks are shorter than their videos
+                for number, mask in read_frames(self.root / columns["mask"], list(boxes)):
+                    x, y, side = square_crop(boxes[number], mask.shape[1], mask.shape[0])
+                    masks[number] = mask[y : y + side, x : x + side, 0]
+        crops = []
+        for number, picture in read_frames(self.root / columns["path"], list(boxes)):
+            x, y, side = square_crop(boxes[number], picture.shape[1], picture.shape[0])
+            _write(folder / f"{number:05}.jpg", picture[y : y + side, x : x + side, ::-1], JPEG)
+            if number in masks:
+                _write(folder / f"{number:05}_mask.png", masks[number], [])
+            crops.append(Crop(frame=number, square=(x, y, side), box=boxes[number], mask=number in masks))
+        return crops
+
+
+def cut_videos(
+    manifest: Manifest, found: Survey, folder: Path, jobs: int | None = None, progress: bool = True
+) -> Iterator[tuple[dict, CropRecord]]:
+    """Yield (columns, record) for each usable video of a data set, cutting those that are not cut yet.
+
+    Args:
+        manifest: the data set.
+        found: its videos.
+        folder: where the crops go: `<folder>/<path of the video>/<number of the frame>.jpg`.
+        jobs: threads that work side by side; one a processor core if None.
+        progress: show a progress bar.
+
+    Raises:
+        CourseError: boxes that the manifest speaks of are not there, or the disk is full.
+    """
+    scenes = _scenes(found)
+    cutter = Cutter(found.root, folder, manifest.frames)
+    _remove_abandoned(folder)
+    threads = cv2.getNumThreads()
+    pool = ThreadPoolExecutor(jobs or os.cpu_count())  # decoding, detecting and encoding leave the lock
+    try:
+        cv2.setNumThreads(1)  # one video a core is faster than all cores on one
+        work = {pool.submit(cutter.cut, scene): scene for scene in scenes}
+        total = sum(len(scene.videos) for scene in scenes)
+        with bar([], progress, total=total, desc=f"Cutting {manifest.name}", unit="video") as shown:
+            for done in as_completed(work):
+                videos = work[done].videos
+                shown.update(len(videos))
+                yield from zip((columns for columns, _ in videos), done.result(), strict=True)
+    except OSError as error:
+        raise paths.cannot_write(folder, error) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(threads)
+
+
+def _scenes(found: Survey) -> list[Scene]:
+    """Return the usable videos by scene, an original first: it is the one in which faces are looked for."""
+    scenes = defaultdict(list)
+    for columns, facts in found.pictures:
+        if not facts.problem:
+            name = f"{columns['scene'] or columns['path']} {facts.width}x{facts.height}"
+            scenes[name].append((columns, facts))
+    by_label = {"key": lambda video: (video[0]["label"], video[0]["path"])}
+    return [Scene(name, sorted(videos, **by_label)) for name, videos in sorted(scenes.items())]
+
+
+def _read_record(folder: Path, video: str, reference: str) -> CropRecord | None:
+    """Return the record of a video that was cut, if it was cut from these very files."""
+    try:
+        record = CropRecord.model_validate_json((folder / RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return record if (record.video, record.reference) == (video, reference) else None
+
+
+@contextlib.contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Give a new folder that is removed at the end, unless it got its name by then."""
+    (folder / ".unfinished").mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder / ".unfinished"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _publish(made: Path, place: Path, record: CropRecord) -> None:
+    """Give a finished folder its name; what another preparation made of the same files meanwhile stays."""
+    made.chmod(0o777 & ~paths.umask())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists() and not _read_record(place, record.video, record.reference):
+        old = place.rename(made.with_suffix(".old"))
+        shutil.rmtree(old)
+    try:
+        made.rename(place)
+    except OSError:
+        if not _read_record(place, record.video, record.reference):
+            raise
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for made in (folder / ".unfinished").glob("*"):
+        with contextlib.suppress(OSError):
+            if time.time() - made.stat().st_mtime > ABANDONED:
+                shutil.rmtree(made)
+
+
+def _write(file: Path, picture: np.ndarray, parameters: list[int]) -> None:
+    _, data = cv2.imencode(file.suffix, np.ascontiguousarray(picture), parameters)
+    file.write_bytes(data.tobytes())
