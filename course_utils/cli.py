@@ -26,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     help="A course on facial-manipulation detection: run its notebooks, prepare its data, read its report.",
 )
-data = typer.Typer(no_args_is_help=True, help="Data sets: list, show, prepare, check.")
+data = typer.Typer(no_args_is_help=True, help="Data sets: list, show, prepare, check, audit, pack, unpack.")
 app.add_typer(data, name="data")
 
 Numbers = Annotated[list[str] | None, typer.Argument(help="Notebooks by number or name; all by default.")]
@@ -127,6 +127,46 @@ def data_check(name: Annotated[str, typer.Argument(help="A data set's name.")]) 
     else:
         console.print("Nothing found.")
     raise typer.Exit(0 if report.ok else 1)
+
+
+@data.command("audit")
+def data_audit(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
+    """Look for shortcuts that tell fakes from reals, and for leaks; exit 1 if there are any."""
+    from course_utils.audit import audit
+    from course_utils.data.prepare import load_dataset
+
+    report = audit(load_dataset(name))
+    if report.note:
+        console.print(report.note, soft_wrap=True)
+    else:
+        title = f"What tells fakes from reals in {name}: {report.units} {report.unit}s"
+        console.print(_table(report.table().round(3), title))
+    for warning in report.warnings:
+        console.print(f"[bold]warning:[/] {_plain(warning)}", soft_wrap=True)
+    if not report.warnings:
+        console.print("Nothing found.")
+    raise typer.Exit(1 if report.warnings else 0)
+
+
+@data.command("pack")
+def data_pack(name: Annotated[str, typer.Argument(help="A data set's name.")], out: Out = None) -> None:
+    """Write a prepared data set to one archive to hand out, where its terms allow it."""
+    from course_utils.data.pack import pack
+    from course_utils.data.prepare import load_dataset
+
+    archive = (out or paths.build() / "packs") / f"{name}.zip"
+    sha256 = pack(load_dataset(name), archive)
+    print(f"{archive}\n{archive.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256}")
+
+
+@data.command("unpack")
+def data_unpack(archive: Annotated[Path, typer.Argument(help="What `course data pack` wrote.")]) -> None:
+    """Use a data set that somebody packed, under its own name."""
+    from course_utils.data.pack import unpack
+    from course_utils.data.samples import class_balance
+
+    prepared = unpack(archive)
+    console.print(_table(class_balance(prepared.samples).reset_index(), prepared.name))
 
 
 @app.command()

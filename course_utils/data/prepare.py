@@ -191,9 +191,9 @@ def prepare_folder(
 
 
 def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
-    """Let the name of a data set mean `samples` from now on, with paths relative to the manifest's own `root`.
+    """Let a data set's name mean `samples` from now on; their paths are relative to the manifest's `root`.
 
-    Its manifest is written to the user's cache, where it goes before one of the same name that is shipped.
+    The manifest is written to the user's cache, where it goes before one of the same name that is shipped.
 
     Raises:
         CourseError: the user has pictures elsewhere that go by that name, or the table is not valid.
@@ -201,8 +201,8 @@ def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
     """
     cache = paths.writable_cache()
     own = paths.manifests()[0] / f"{manifest.name}.yaml"
-    if own.is_file() and not load_manifest(manifest.name).root.is_relative_to(cache / manifest.name):
-        raise CourseError(f"There is a data set {manifest.name} of your own already. To give it up, delete {own}.")
+    if own.is_file() and (cache / manifest.name) not in (load_manifest(manifest.name).root or own).parents:
+        raise CourseError(f"{manifest.name} is a data set of your own already. To give it up, delete {own}.")
     folder = manifest.place_in(cache)
     write_samples(folder / "samples.parquet", samples)
     record = Preparation(
