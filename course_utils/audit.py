@@ -4,6 +4,7 @@ It stands beside `intervals`, not in `data`: its intervals are those of predicti
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 
 from course_utils.data.cues import read_cues
 from course_utils.data.prepare import PreparedDataset
-from course_utils.data.splits import SPLITS, leaks
+from course_utils.data.splits import SPLITS, leaks, shared_people
 from course_utils.intervals import FEWEST_GROUPS, Interval, auroc_interval
 from course_utils.predictions import per_video, predictions_table
 
@@ -134,7 +135,7 @@ def audit(prepared: PreparedDataset, jobs: int | None = None, progress: bool = T
         )
     else:
         shortcuts = [Shortcut(name, _auroc(name, cues[name], samples, of_videos)) for name in ADVICE]
-    found = [*_groups(samples), *_identities(samples), *_near_duplicates(samples, cues)]
+    found = [*_shared(samples), *_near_duplicates(samples, cues)]
     return AuditReport(
         name=prepared.name,
         unit="video" if of_videos else "picture",
@@ -185,32 +186,16 @@ def _auroc(name: str, cue: np.ndarray, samples: pd.DataFrame, of_videos: bool) -
     return auroc_interval(per_video(table) if of_videos else table)
 
 
-def _groups(samples: pd.DataFrame) -> list[Leak]:
-    straddling = leaks(samples)
-    if straddling.empty:
-        return []
-    first = straddling.iloc[0]
-    return [Leak("group", len(straddling), f"e.g. {first.name} in {', '.join(first.index[first > 0])}")]
-
-
-def _identities(samples: pd.DataFrame) -> list[Leak]:
-    """Find people who stand in several splits, whether as the target or as the source of a fake."""
-    roles = [
-        samples[[role, "split"]].set_axis(["identity", "split"], axis=1) for role in ("target", "source")
-    ]
-    shown = pd.concat(roles).query("identity != ''").drop_duplicates()
-    splits = shown.groupby("identity")["split"].agg(set)
-    straddling = splits[splits.map(len) > 1]
-    if straddling.empty:
-        return []
-    test = samples[samples["split"] == "test"]
-    elsewhere = set(straddling.index[straddling.map(lambda where: "test" in where)])
-    known = (test["target"].isin(elsewhere) | test["source"].isin(elsewhere)).mean()
-    where = ", ".join(split for split in SPLITS if split in straddling.iloc[0])
-    message = f"e.g. {straddling.index[0]} in {where}"
-    if elsewhere:
-        message += f"; {known:.0%} of the test pictures show somebody of another split"
-    return [Leak("identity", len(straddling), message)]
+def _shared(samples: pd.DataFrame) -> Iterator[Leak]:
+    """Find groups in several splits, and people, whether as the target or as the source of a fake."""
+    for kind, straddling in (("group", leaks(samples)), ("identity", shared_people(samples))):
+        if straddling.empty:
+            continue
+        first, test = straddling.iloc[0], samples[samples["split"] == "test"]
+        columns = ["group"] if kind == "group" else ["target", "source"]
+        known = test[columns].isin(straddling.index).any(axis=1).mean() if len(test) else 0
+        where = f"e.g. {first.name} in {', '.join(first.index[first > 0])}"
+        yield Leak(kind, len(straddling), f"{where}; {known:.0%} of the test pictures are of one of them.")
 
 
 def _near_duplicates(samples: pd.DataFrame, cues: dict[str, np.ndarray]) -> list[Leak]:
@@ -231,4 +216,4 @@ def _near_duplicates(samples: pd.DataFrame, cues: dict[str, np.ndarray]) -> list
     if not alike:
         return []
     shown = "; ".join(f"{later} is nearly {earlier}" for later, earlier in list(alike.items())[:3])
-    return [Leak("near-duplicate", len(alike), shown)]
+    return [Leak("near-duplicate", len(alike), f"{shown}.")]

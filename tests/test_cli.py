@@ -13,7 +13,7 @@ from course_utils import paths
 
 COMMANDS = (
     *("doctor", "run", "build", "report", "models", "lab", "test", "bench"),
-    *("data list", "data show", "data prepare", "data check"),
+    *("data list", "data show", "data prepare", "data check", "data audit", "data pack", "data unpack"),
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 from scipy.fft import dctn, fft2, fftfreq
 
 from course_utils.bars import bar
@@ -29,7 +30,7 @@ def read_cues(
     """Open every picture of `samples` (n rows) once, and return its cues.
 
     Returns:
-        "file size" n x 1, the logarithm of the number of bytes; "JPEG settings" n x 132, see `_settings`;
+        "file size" n x 1, the logarithm of the number of bytes; "JPEG settings" n x 134, see `_settings`;
         "resolution" n x 2, width and height as seen; "mean colour" n x 3, 0 to 255; "thumbnail" n x 768, the
         colours of 16 x 16 pixels; "spectrum" n x 64, see `radial_spectrum`; and "fingerprint" n x 255 bool,
         see `fingerprint`.
@@ -97,20 +98,17 @@ def _cues(root: Path, path: str) -> dict[str, np.ndarray]:
 
 
 def _settings(stored: Image.Image) -> np.ndarray:
-    """Return 132 numbers on how a picture was saved.
+    """Return 134 numbers on how a picture was saved.
 
-    Its two quantisation tables of 64 (zeros where it is no JPEG or has no colour; a phone's third table is
-    passed over), whether it is a JPEG, whether a PNG, its number of channels, and whether it has a palette.
+    Its two quantisation tables of 64 (zeros where it is no JPEG or has no colour; a third table is passed
+    over), whether it is a JPEG, a progressive one, a PNG, how much its colour was thinned out (chroma
+    subsampling), its number of channels, and whether it has a palette.
     """
     tables = np.zeros((2, 64))
     for number, table in list(getattr(stored, "quantization", {}).items())[:2]:
         tables[min(number, 1)] = table
-    rest = [
-        stored.format in ("JPEG", "MPO"),
-        stored.format == "PNG",
-        len(stored.getbands()),
-        stored.mode == "P",
-    ]
+    form = [stored.format in ("JPEG", "MPO"), "progressive" in stored.info, stored.format == "PNG"]
+    rest = [*form, get_sampling(stored), len(stored.getbands()), stored.mode == "P"]
     return np.concatenate([tables.ravel(), rest])
 
 

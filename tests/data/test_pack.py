@@ -1,4 +1,4 @@
-"""What an instructor packs is what a student gets; nothing is handed out that may not be, or written elsewhere."""
+"""What an instructor packs is what a student gets; nothing forbidden is handed out or written elsewhere."""
 
 import dataclasses
 import hashlib
@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from drawn import draw_assignment
 from PIL import Image
+from test_cli import course
 
 from course_utils import paths
 from course_utils.data.manifest import load_manifest
 from course_utils.data.pack import pack, unpack
-from course_utils.data.prepare import load_dataset, prepare
+from course_utils.data.prepare import load_dataset, prepare, prepare_folder
+from course_utils.data.samples import SAMPLE_COLUMNS
 from course_utils.errors import CourseError
 
 
@@ -56,7 +58,9 @@ def rewrite(archive, change, listed=True, **options):
 
 
 def test_a_student_without_the_data_gets_the_same_table_and_bytes(prepared, archive, monkeypatch):
-    original = {path: (prepared.root / path).read_bytes() for path in (*prepared.samples["path"], "masks/0.png")}
+    original = {
+        path: (prepared.root / path).read_bytes() for path in (*prepared.samples["path"], "masks/0.png")
+    }
     shutil.rmtree(prepared.root)
     monkeypatch.delenv("COURSE_DATA_ROOT")
     monkeypatch.setenv("COURSE_CACHE", str(archive.parent / "students_cache"))
@@ -66,6 +70,20 @@ def test_a_student_without_the_data_gets_the_same_table_and_bytes(prepared, arch
     assert {path: (got.root / path).read_bytes() for path in original} == original
     assert got.split("test")["label"].sum() == 6
     assert unpack(archive, progress=False).root == got.root  # again: the same, in the same place
+
+
+def test_crops_of_videos_are_packed_without_what_they_were_cut_from(prepared, tmp_path, monkeypatch):
+    videos = load_manifest("faceforensics").model_copy(update={"may_show": "yes"})
+    samples = prepared.samples.assign(dataset="faceforensics", video="000").astype(SAMPLE_COLUMNS)
+    crops = dataclasses.replace(prepared, name="faceforensics", manifest=videos, samples=samples)
+    pack(crops, tmp_path / "crops.zip", progress=False)
+    monkeypatch.delenv("COURSE_DATA_ROOT")
+    unpack(tmp_path / "crops.zip", progress=False)
+    got = load_dataset("faceforensics")
+    pd.testing.assert_frame_equal(got.samples, samples)
+    assert all((got.root / path).is_file() for path in (*samples["path"], "masks/0.png"))
+    with pytest.raises(CourseError, match="no split named 'thesis'"):  # those crops are not in the pack
+        load_dataset("faceforensics", splits="thesis")
 
 
 def test_the_same_data_set_gives_the_same_archive(prepared, archive, tmp_path):
@@ -84,7 +102,9 @@ def test_what_may_not_be_shown_is_not_packed_and_the_terms_say_why(prepared, tmp
 def test_a_picture_that_was_damaged_since_is_named_and_no_half_archive_stays(prepared, tmp_path):
     picture = prepared.root / "train/real/3.jpg"
     picture.write_bytes(picture.read_bytes()[:500])
-    with pytest.raises(CourseError, match=r"train/real/3\.jpg cannot be packed: the picture is (truncated|damaged)"):
+    with pytest.raises(
+        CourseError, match=r"train/real/3\.jpg cannot be packed: the picture is (truncated|damaged)"
+    ):
         pack(prepared, tmp_path / "half.zip", progress=False)
     assert list(tmp_path.glob("*half*")) == []
 
@@ -110,7 +130,13 @@ def test_an_archive_that_was_changed_is_refused(archive, change, listed, reason)
     "name",
     [
         *("../outside.jpg", "pictures/../../outside.jpg", "/outside.jpg", "pictures/./outside.jpg"),
-        *("pictures\\..\\outside.jpg", "C:/outside.jpg", "outside.jpg", "pictures/outside.py", "pictures/a\n.jpg"),
+        *(
+            "pictures\\..\\outside.jpg",
+            "C:/outside.jpg",
+            "outside.jpg",
+            "pictures/outside.py",
+            "pictures/a\n.jpg",
+        ),
     ],
 )
 def test_nothing_is_written_outside_or_but_pictures(archive, name, tmp_path):
@@ -146,3 +172,20 @@ def test_a_pack_does_not_take_the_name_of_the_users_own_pictures(prepared, archi
     own.write_text((paths.manifests()[1] / own.name).read_text())
     with pytest.raises(CourseError, match="of your own already"):
         unpack(archive, progress=False)
+
+
+def test_the_commands_pack_for_one_cache_and_unpack_into_another(course_environment, tmp_path):
+    code, _, err = course("data", "pack", "assignment_fakes")
+    assert code == 2
+    assert "`may_show: unknown`, not `yes`" in err
+    prepare_folder(draw_assignment(tmp_path / "mine"), progress=False)
+    manifest = paths.manifests()[0] / "mine.yaml"
+    manifest.write_text(manifest.read_text().replace("may_show: unknown", "may_show: yes"))
+    code, out, _ = course("data", "pack", "mine", "--out", str(tmp_path))
+    assert code == 0
+    assert hashlib.sha256((tmp_path / "mine.zip").read_bytes()).hexdigest() in out
+    other = {"COURSE_CACHE": str(tmp_path / "other")}
+    code, out, _ = course("data", "unpack", str(tmp_path / "mine.zip"), **other)
+    assert code == 0
+    assert "train" in out
+    assert course("data", "prepare", "mine", **other)[0] == 0  # and the pictures can be read again
