@@ -15,6 +15,7 @@ from course_utils.data.manifest import Manifest
 from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import read_samples
 from course_utils.data.splits import leaks
+from course_utils.data.video import EXTENSIONS as VIDEOS
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,10 @@ def _oddities(path: str, facts: PictureFacts) -> list[Finding]:
         kind = "16-bit" if facts.mode.startswith("I") else modes.get(facts.mode, f"mode {facts.mode}")
         notes.append(Finding("note", kind, path, f"stored as {facts.mode}, read as RGB"))
     if facts.orientation != 1:
-        notes.append(Finding("note", "EXIF-rotated", path, "turned upright when it is read"))
+        kind = "rotated" if Path(path).suffix.lower() in VIDEOS else "EXIF-rotated"
+        notes.append(Finding("note", kind, path, "turned upright when it is read"))
     promised = Image.registered_extensions().get(Path(path).suffix.lower())
     stored = "JPEG" if facts.format == "MPO" else facts.format  # what some cameras write as .jpg
-    if promised != stored:
+    if promised and promised != stored:
         notes.append(Finding("note", "wrong extension", path, f"a {stored} file, whatever its name says"))
     return notes

@@ -22,7 +22,7 @@ class PictureFacts(BaseModel):
     `problem` is empty for a file that can be used, else "missing", "unreadable", "empty",
     "not a picture", "truncated", "damaged" or "tiny", and `error` says it in words. `width` and `height` are
     in pixels and as the picture is seen, that is after the rotation that EXIF or a video's display matrix
-    asks for: `orientation` is the EXIF tag, or the degrees that a video is turned by.
+    asks for: `orientation` is the EXIF tag, or the degrees that a video is turned by; 1 is upright.
     """
 
     width: int = 0

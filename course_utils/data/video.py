@@ -45,7 +45,7 @@ def describe_video(path: Path) -> PictureFacts:
         height=height,
         mode="RGB",
         format=stream.codec_context.name,
-        orientation=first[1] % 360,
+        orientation=first[1] % 360 or 1,
         frames=here,
         sha256=sha256,
         problem="tiny" if tiny else "",
@@ -146,6 +146,8 @@ def _decoded(path: Path, wanted: set[int] | None = None) -> Iterator[tuple[np.nd
         stream.codec_context.thread_count = 1  # videos are worked on side by side
         try:
             for number, frame in enumerate(container.decode(stream)):
+                if frame.is_corrupt:  # the decoder painted over what it could not read
+                    raise BadFile("damaged", f"the video is damaged at frame {number}")
                 turn = round(frame.rotation / 90)
                 picture = None
                 if wanted is None or number in wanted:

@@ -136,7 +136,7 @@ def test_a_video_filmed_on_its_side_is_read_upright(tmp_path, turn):
 def test_a_video_says_its_size_length_and_codec(tmp_path):
     facts = describe_video(film(tmp_path / "a.mp4", (4, 20)))
     assert (facts.width, facts.height, facts.frames, facts.format) == (96, 64, 12, "h264")
-    assert (facts.problem, facts.orientation) == ("", 0)
+    assert (facts.problem, facts.orientation) == ("", 1)
 
 
 def save_bad_videos(folder: Path) -> dict[str, str]:
@@ -163,6 +163,10 @@ def save_bad_videos(folder: Path) -> dict[str, str]:
         frame.rate = 8000
         container.mux(sound.encode(frame))
         container.mux(sound.encode())
+    with av.open(str(folder / "none.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        container.start_encoding()  # and no frame follows
     (folder / "link.mp4").symlink_to(folder / "nowhere.mp4")
     (folder / "whole.mp4").unlink()
     return {
@@ -171,6 +175,7 @@ def save_bad_videos(folder: Path) -> dict[str, str]:
         "empty.mp4": "empty",
         "page.mp4": "damaged",
         "silent.mp4": "empty",
+        "none.mp4": "empty",
         "link.mp4": "missing",
     }
 
