@@ -34,8 +34,9 @@ class Manifest(BaseModel):
     """A data set. See `data_manifests/` for examples and `LayoutLine` for how paths are read.
 
     `folder` is relative to the data root; `root`, an absolute path instead, stands only in the manifests
-    that `course data prepare --folder` writes. `may_show` says whether its pictures may appear in what
-    others get to see. `frames` says that the data set is one of videos, and which frames of each are used.
+    that `course data prepare --folder` and `course data unpack` write. `may_show` says whether its pictures
+    may appear in what others get to see. `frames` says that the data set is one of videos, and which frames
+    of each are used.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
