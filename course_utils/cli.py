@@ -91,8 +91,12 @@ def data_prepare(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Your own folder, which holds real/ and fake/.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes; one a core by default.")
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Threads; one a core by default.")] = None,
+    splits: Annotated[
+        str | None, typer.Option("--splits", help="Another split that the manifest names, e.g. thesis.")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="Frames of each video, e.g. 'first 100' or 'evenly 32'.")
     ] = None,
 ) -> None:
     """Read every file once and write the sample table; go on where an earlier try stopped."""
@@ -102,7 +106,10 @@ def data_prepare(
 
     if (name is None) == (folder is None):
         raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")
-    prepared = prepare_folder(folder, jobs=jobs) if folder else prepare(load_manifest(name), jobs=jobs)
+    if folder:
+        prepared = prepare_folder(folder, jobs=jobs)
+    else:
+        prepared = prepare(load_manifest(name).choose(splits, frames), jobs=jobs)
     console.print(_table(class_balance(prepared.samples).reset_index(), prepared.name))
     for item in prepared.left_out:
         console.print(f"left out: {_plain(f'{item.path}: {item.reason}')}", soft_wrap=True)

@@ -367,3 +367,16 @@ def test_recordings_become_crops_of_their_faces(photographs):
         with Image.open(dataset.root / row.path) as picture:
             assert picture.size == (row.width, row.height)
             assert min(picture.size) > 150
+
+
+def test_the_command_takes_other_frames(clips):
+    film(clips / "real" / "anna.mp4", (10, 20))
+    (clips / "boxes").mkdir()
+    (clips / "boxes" / "anna.json").write_text(json.dumps([[2, 3, 22, 33]] * 12))
+    define(clips, layout=[{**line, "boxes": "boxes/{target}.json"} for line in MANIFEST["layout"]])
+    course = [sys.executable, "-c", "from course_utils.cli import main; main()", "data", "prepare", "clips"]
+    told = subprocess.run([*course, "--frames", "first 5"], capture_output=True, text=True, check=True)
+    assert "5 samples, 0 files left out" in told.stdout
+    told = subprocess.run([*course, "--splits", "x"], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "no split named 'x'" in told.stderr
