@@ -2,16 +2,16 @@
 
 Each function takes the target, whose pictures are forged, and the source, whose face they get, and returns
 the forged frames (N x H x W x 3 uint8) and the masks of what changed (N x H x W uint8, 0 or 255, see
-`warping.changed`). Of the source, each frame takes the one most like the target's in pose and expression, so
-the two may have any lengths. They are analogues: classical image processing that leaves the *kind* of
-artefact of the method they are named after, and not that method.
+`warping.changed`). Each frame takes the source's frame most like it in pose and expression, mirrored where
+that is more like, so the two may have any lengths. They are analogues: classical image processing that leaves
+the *kind* of artefact of the method they are named after, and not that method.
 """
 
 import cv2
 import numpy as np
 
 from course_utils.data.forgery import expression, warping
-from course_utils.data.forgery.template import MESH, MOUTH_INSIDE
+from course_utils.data.forgery.template import MESH, MIRRORED, MOUTH_INSIDE
 from course_utils.data.forgery.warping import Footage
 
 # Deepfakes: the network of FaceForensics++ draws 64 pixels a side, which its pictures (about 200 pixels of
@@ -31,12 +31,12 @@ def face_swap(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]
     stays the target's. What gives it away: an edge along jaw and brows, skin in which light and tone do not
     match, features of one face stretched over the shape of another.
     """
-    alike = _alike(target, source)
+    faces = _faces(target, source)
 
     def paint(number: int) -> np.ndarray:
         frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
         where = warping.window(points, frame)
-        patch, local = _overlaid(source, alike[number], points, where)
+        patch, local = _overlaid(*faces[number], points, where)
         below = frame[where]
         feather = 0.05 * warping.face_width(points)
         weight = warping.feathered(warping.outline(local, 0.99), below.shape[:2], feather)
@@ -55,18 +55,22 @@ def deepfakes(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]
     Detecting Face Warping Artifacts") and Li et al. 2020 ("Face X-ray") look for: less resolution inside the
     mask than around it, and a blending boundary.
     """
-    alike = _alike(target, source)
+    faces = _faces(target, source)
 
     def paint(number: int) -> np.ndarray:
         frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
         where = warping.window(points, frame)
         side = round(np.clip(warping.face_width(points) / ENLARGED, *DRAWN))
-        small, own = _drawn_small(source, alike[number], side)
+        small, own = _drawn_small(*faces[number], side)
         local = points - warping.corner(where)
         shape = warping.extent(where)
-        patch = warping.warp_affine(small, own, local, shape, cv2.INTER_CUBIC)
-        feather = 0.13 * warping.face_width(points)
-        weight = warping.feathered(warping.outline(local, 0.98), shape, feather)
+        fit = warping.affine(own, local)
+        patch = warping.warp_affine(small, fit, shape, cv2.INTER_CUBIC)
+        feather = 0.1 * warping.face_width(points)
+        drawn = warping.outline(cv2.transform(own[None], fit)[0])
+        weight = np.minimum(
+            *(warping.feathered(hull, shape, feather) for hull in (warping.outline(local, 0.98), drawn))
+        )
         return warping.blend(frame, where, warping.colours_of(frame[where], patch, weight), weight)
 
     return warping.forge(target, paint)
@@ -80,12 +84,12 @@ def face_shifter(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarr
     in L*a*b*, then a multi-band blend (Burt & Adelson 1983, "A Multiresolution Spline") whose coarsest band
     stays the target's. What gives it away is no edge, only the features themselves and their fine texture.
     """
-    alike = _alike(target, source)
+    faces = _faces(target, source)
 
     def paint(number: int) -> np.ndarray:
         frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
         where = warping.window(points, frame, margin=0.1)
-        patch, local = _overlaid(source, alike[number], points, where)
+        patch, local = _overlaid(*faces[number], points, where)
         below = frame[where]
         width = warping.face_width(points)
         weight = warping.feathered(warping.outline(local, 0.94), below.shape[:2], 0.1 * width)
@@ -116,24 +120,33 @@ def multiband(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.nd
     return result + total
 
 
-def _alike(target: Footage, source: Footage) -> np.ndarray:
-    """Check both; return for each frame of the target the number of the source's that is most like it: N."""
+def _faces(target: Footage, source: Footage) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Check both; return for each frame of the target the picture and landmarks of the source most like it.
+
+    The source's mirror images are among them, as networks that swap faces are trained on those, too: who only
+    ever looks left can be laid over who looks right.
+    """
     warping.check(target, "target")
     warping.check(source, "source")
-    return expression.nearest(expression.upright(target.landmarks), expression.upright(source.landmarks))
+    mirrored = source.landmarks[:, MIRRORED] * (-1, 1) + (source.frames.shape[2] - 1, 0)
+    landmarks = np.concatenate([source.landmarks, mirrored])
+    alike = expression.nearest(expression.upright(target.landmarks), expression.upright(landmarks))
+    seen = len(source.frames)
+    return [(source.frames[n] if n < seen else source.frames[n - seen, :, ::-1], landmarks[n]) for n in alike]
 
 
 def _overlaid(
-    source: Footage, number: int, points: np.ndarray, where: warping.Window
+    face: np.ndarray, own: np.ndarray, points: np.ndarray, where: warping.Window
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the source's face of that frame on the target's `points`, and these within the window."""
-    face, own = warping.at_scale(source.frames[number], source.landmarks[number], warping.face_width(points))
+    """Return a face with its `own` landmarks laid on the target's `points`, and these within the window."""
+    face, own = warping.at_scale(face, own, warping.face_width(points))
     local = points - warping.corner(where)
     return warping.warp(face, own, local, MESH, warping.extent(where)), local
 
 
-def _drawn_small(source: Footage, number: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the source's face upright in a square of `side` pixels, and its landmarks there (68 x 2)."""
-    face, own = warping.at_scale(source.frames[number], source.landmarks[number], side)
+def _drawn_small(face: np.ndarray, own: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a face with its `own` landmarks upright on `side` x `side` pixels, and its landmarks there."""
+    face, own = warping.at_scale(face, own, side)
     upright = (expression.upright(own[None])[0] - _CORNER) * (side / _SIDE)
-    return warping.warp_affine(face, own, upright, (side, side), cv2.INTER_LINEAR), upright
+    small = warping.warp_affine(face, warping.affine(own, upright), (side, side), cv2.INTER_LINEAR)
+    return small, upright

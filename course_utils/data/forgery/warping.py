@@ -142,12 +142,16 @@ def warp(
     return cv2.remap(picture, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def affine(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
+    """Return the one affine map (2 x 3) that brings `points` nearest to `onto` (P x 2; least squares)."""
+    return np.linalg.lstsq(np.c_[points, np.ones(len(points))], onto, rcond=None)[0].T
+
+
 def warp_affine(
-    picture: np.ndarray, points: np.ndarray, onto: np.ndarray, shape: tuple[int, int], interpolation: int
+    picture: np.ndarray, matrix: np.ndarray, shape: tuple[int, int], interpolation: int
 ) -> np.ndarray:
-    """Return `picture` warped by the one affine map that brings its `points` nearest to `onto` (P x 2)."""
-    fit = np.linalg.lstsq(np.c_[points, np.ones(len(points))], onto, rcond=None)[0]
-    return cv2.warpAffine(picture, fit.T, shape[::-1], flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+    """Return `picture` under an affine map (2 x 3) as rows x columns x 3, its border continued outwards."""
+    return cv2.warpAffine(picture, matrix, shape[::-1], flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -196,12 +200,15 @@ def moments(picture: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.nda
 def colours_of(like: np.ndarray, picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return `picture` (h x w x 3, 0..255) with the mean and the spread of colour of `like` under `weight`.
 
-    Colour transfer of Reinhard et al. 2001 ("Color Transfer between Images", section 3), in CIE L*a*b*. The
-    spread is scaled by at most 1.5, lest it amplify noise. float32.
+    Colour transfer of Reinhard et al. 2001 ("Color Transfer between Images", section 3), in CIE L*a*b*, after
+    a power of L* that brings the means together: black stays black, and eyes and teeth stay under white when a
+    dark face is laid on a light one. The spread is scaled by at most 1.2, lest it amplify noise. float32.
     """
     own, wanted = (cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2LAB) for rgb in (picture, like))
+    light, wanted_light = (np.clip(moments(lab, weight)[0][0] / 100, 0.01, 0.99) for lab in (own, wanted))
+    own[..., 0] = 100 * (own[..., 0] / 100) ** (np.log(wanted_light) / np.log(light))
     (mean, spread), (own_mean, own_spread) = moments(wanted, weight), moments(own, weight)
-    moved = (own - own_mean) * np.clip(spread / own_spread, 0.67, 1.5) + mean
+    moved = (own - own_mean) * np.clip(spread / own_spread, 0.67, 1.2) + mean
     return 255 * cv2.cvtColor(moved, cv2.COLOR_LAB2RGB)
 
 
