@@ -1,0 +1,120 @@
+"""From points to pixels: light, perspective, what hides what, and soft edges."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MATCAP = 96  # pixels a side of the picture of a lit ball
+DISTANCE = 9.0  # of the camera, in head units
+
+
+@dataclass(frozen=True)
+class Light:
+    """How a ball in this light looks: one picture of what it scatters, one of what it mirrors.
+
+    Attributes:
+        ball: MATCAP x MATCAP x 4 float32, by the normal's x (columns) and y (rows, downwards): the light that
+            a white surface scatters (linear RGB), and the strength of the highlight.
+    """
+
+    ball: np.ndarray
+
+
+def draw_light(rng: np.random.Generator) -> Light:
+    """Return a soft key light from one side, a fill, a rim and light from all around."""
+    rows, columns = np.mgrid[:MATCAP, :MATCAP].astype(np.float32)
+    x, y = columns / (MATCAP - 1) * 2.2 - 1.1, 1.1 - rows / (MATCAP - 1) * 2.2
+    z = np.sqrt(np.clip(1 - x**2 - y**2, 0.0, 1))
+    side = rng.choice([-1, 1])
+    key = _direction(side * rng.uniform(0.25, 0.95), rng.uniform(0.25, 0.75))
+    fill = _direction(-side * rng.uniform(0.6, 1.2), rng.uniform(-0.1, 0.3))
+    warm = rng.normal(0, 0.05)
+    key_colour = np.float32((1 + warm, 1, 1 - warm)) * rng.uniform(0.85, 1.05)
+    fill_colour = np.float32((1 - warm, 1, 1 + warm)) * rng.uniform(0.12, 0.30)
+    sky, ground = rng.uniform(0.14, 0.22), rng.uniform(0.05, 0.10)
+    wrap = np.float32((0.42, 0.30, 0.24))  # light that has wandered through skin comes out redder
+    facing = x * key[0] + y * key[1] + z * key[2]
+    ball = np.zeros((MATCAP, MATCAP, 4), np.float32)
+    ball[..., :3] = np.clip((facing[..., None] + wrap) / (1 + wrap), 0, 1) ** 1.25 * key_colour
+    ball[..., :3] += np.clip((x * fill[0] + y * fill[1] + z * fill[2])[..., None] * 0.7 + 0.3, 0, 1) * fill_colour
+    ball[..., :3] += (ground + (sky - ground) * (0.5 + 0.5 * y))[..., None]
+    ball[..., :3] *= (0.55 + 0.45 * z**0.6)[..., None]  # less light reaches what faces away
+    half = key + np.float32((0, 0, 1))
+    half /= np.linalg.norm(half)
+    mirror = np.clip(x * half[0] + y * half[1] + z * half[2], 0, 1)
+    ball[..., 3] = 0.30 * mirror**22 + 0.07 * mirror**5 + 0.03 * (1 - z) ** 3
+    return Light(ball)
+
+
+def _direction(azimuth: float, elevation: float) -> np.ndarray:
+    return np.float32(
+        (np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation))
+    )
+
+
+def shade(light: Light, normal: np.ndarray, albedo: np.ndarray, gloss: np.ndarray) -> np.ndarray:
+    """Return the light (n x 3) that n points send to the camera; normals and albedo are n x 3, gloss is n x 1."""
+    count = len(normal)
+    where = np.zeros((-(-count // 256) * 256, 2), np.float32)  # remap takes no picture that is higher than 32767
+    where[:count] = (normal[:, :2] * np.float32((1, -1)) + 1.1) * np.float32((MATCAP - 1) / 2.2)
+    lit = cv2.remap(light.ball, where.reshape(-1, 256, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lit = lit.reshape(-1, 4)[:count]
+    return lit[:, :3] * albedo + lit[:, 3:] * gloss
+
+
+class Canvas:
+    """A picture of `size` (height, width) on which points are drawn, nearer ones over farther ones."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.high, self.wide = size[0] + 2, size[1] + 2  # a pixel around it catches what lies outside
+        self.front = np.zeros(self.high * self.wide, np.int32)
+
+    def cover(self, x: np.ndarray, y: np.ndarray, depth: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """Note which points are nearest; return how far (in pixels) each one is behind the nearest of its pixel.
+
+        Args:
+            x, y: n float32, pixels; 0 is the middle of the first pixel.
+            depth: n float32, pixels, larger is nearer.
+            part: n uint8.
+        """
+        pixel = self._pixel(x, y)
+        # The depth in sixteenths of a pixel and, below it, the part, in one number.
+        np.maximum.at(self.front, pixel, ((depth * 16 + 65536).astype(np.int32) << 8) + part)
+        return (self.front >> 8).astype(np.float32)[pixel] / 16 - 4096 - depth
+
+    def parts(self) -> np.ndarray:
+        """Return the part (H x W uint8) that is nearest in each pixel; 0 where there is none."""
+        return (self.front & 0xFF).astype(np.uint8).reshape(self.high, self.wide)[1:-1, 1:-1]
+
+    def blend(self, x: np.ndarray, y: np.ndarray, colour: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Spread points over the four pixels around each.
+
+        `colour` is n x 3, linear; `area` is n, in pixels. Returns colour times coverage (H x W x 3 float32)
+        and coverage (H x W float32, 0 to 1).
+        """
+        x, y = np.clip(x + 1, 0, self.wide - 1.01), np.clip(y + 1, 0, self.high - 1.01)
+        left, top = x.astype(np.int32), y.astype(np.int32)
+        x -= left
+        y -= top
+        corner = top.astype(np.intp) * self.wide + left
+        pixels = np.concatenate([corner, corner + 1, corner + self.wide, corner + self.wide + 1])
+        lower = area * y
+        upper = area - lower
+        weights = np.concatenate([upper - upper * x, upper * x, lower - lower * x, lower * x])
+        length = (self.high + 1) * self.wide + 1
+        total = np.bincount(pixels, weights, length)
+        layers = [np.bincount(pixels, weights * np.tile(colour[:, c], 4), length) for c in range(3)]
+        total, *layers = (self._inner(layer) for layer in (total, *layers))
+        # Soft edges only against the background: elsewhere something is behind the edge, and it was left out.
+        inside = cv2.erode((self.parts() > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+        cover = np.where((inside > 0) & (total > 0.02), np.float32(1), np.minimum(1.35 * total, 1))
+        return cv2.merge(layers) * (cover / np.maximum(total, 1e-6))[..., None], cover
+
+    def _pixel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        column = np.clip(x + 1.5, 0, self.wide - 1).astype(np.intp)
+        return np.clip(y + 1.5, 0, self.high - 1).astype(np.intp) * self.wide + column
+
+    def _inner(self, layer: np.ndarray) -> np.ndarray:
+        layer = layer[: self.high * self.wide].reshape(self.high, self.wide)
+        return layer[1:-1, 1:-1].astype(np.float32)
