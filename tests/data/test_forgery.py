@@ -8,6 +8,9 @@ import pytest
 
 from course_utils.data import forgery
 from course_utils.data.forgery import Footage, template, warping
+from course_utils.data.rendered.clip import render_clip
+from course_utils.data.rendered.identity import draw_identity
+from course_utils.data.rendered.motion import talking
 from course_utils.errors import CourseError
 
 SIZE = 128
@@ -24,7 +27,7 @@ def draw(person: str, opening: float, turn: float = 0.0) -> tuple[np.ndarray, np
     seen[5:12, 1] += opening / 2
     if person == "B":
         seen[:, 0] *= 1.1
-        seen[template.BROWS, 1] -= 0.05
+        seen[slice(17, 27), 1] -= 0.05
     points = MIDDLE + EYES * (seen[:, :2] + np.outer(seen[:, 2], [turn, 0]))
     noise = np.random.default_rng(ord(person)).normal(0, 6, (SIZE, SIZE, 1))
     columns = np.arange(SIZE)[None].repeat(SIZE, axis=0)
@@ -312,6 +315,16 @@ def test_a_template_follows_a_turned_head(turn):
     points = draw("A", 0.0, turn)[1]
     error = np.linalg.norm(forgery.face_template(template.five_points(points)) - points, axis=1)
     assert error.max() < 0.05 * EYES
+
+
+def test_a_template_is_as_coarse_as_it_says_on_rendered_faces():
+    errors = []
+    for seed in range(6):
+        landmarks = render_clip(draw_identity(seed), talking(seed, 2), 96, seed).landmarks.astype(float)
+        for points in landmarks:
+            error = np.linalg.norm(forgery.face_template(template.five_points(points)) - points, axis=1)
+            errors.append(error.mean() / np.linalg.norm(points[45] - points[36]))
+    assert 0.02 < np.mean(errors) < 0.1
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,14 @@ def expressions(landmarks: np.ndarray, person: np.ndarray) -> np.ndarray:
     """Return what the expression moves in `landmarks` (N x 68 x 2), as offsets from the neutral face.
 
     Only mouth, brows and chin have any, in template coordinates; `person` (K x 68 x 2) are the landmarks that
-    the neutral face of the same person is estimated from.
+    the neutral face of the same person is estimated from. A part that moves sideways as a whole is no
+    expression but a turned head whose depth is not the mean face's, and that much is taken out.
     """
-    offsets = np.zeros((len(landmarks), 68, 2))
-    offsets[:, MOVING] = (shapes_of(landmarks) - neutral(shapes_of(person)))[:, MOVING]
+    moved = shapes_of(landmarks) - neutral(shapes_of(person))
+    offsets = np.zeros_like(moved)
+    for part in MOVING:
+        offsets[:, part] = moved[:, part]
+        offsets[:, part, 0] -= moved[:, part, 0].mean(axis=1, keepdims=True)
     return np.clip(offsets, -LARGEST, LARGEST)
 
 

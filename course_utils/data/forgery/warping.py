@@ -201,8 +201,8 @@ def colours_of(like: np.ndarray, picture: np.ndarray, weight: np.ndarray) -> np.
     """Return `picture` (h x w x 3, 0..255) with the mean and the spread of colour of `like` under `weight`.
 
     Colour transfer of Reinhard et al. 2001 ("Color Transfer between Images", section 3), in CIE L*a*b*, after
-    a power of L* that brings the means together: black stays black, and eyes and teeth stay under white when a
-    dark face is laid on a light one. The spread is scaled by at most 1.2, lest it amplify noise. float32.
+    a power of L* that brings the means together: black stays black, and eyes and teeth stay under white when
+    a dark face is laid on a light one. The spread is scaled by at most 1.2, lest it amplify noise. float32.
     """
     own, wanted = (cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2LAB) for rgb in (picture, like))
     light, wanted_light = (np.clip(moments(lab, weight)[0][0] / 100, 0.01, 0.99) for lab in (own, wanted))
