@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from course_utils import paths
 from course_utils.data.layout import LayoutLine, fields_of, inside, read_metadata
+from course_utils.data.recipes import Recipe
 from course_utils.data.sampling import Sampling
 from course_utils.data.splits import SPLITS, BoundRule, SplitRule
 from course_utils.errors import CourseError
 
 NOT_A_MANIFEST = {"published_results"}  # lies in the same folder
+COMPLETE = ".complete.json"  # in the folder of a generated data set
 ALL = "all"  # in an edition's counts: all splits, or all labels of a split
 
 
@@ -36,7 +38,8 @@ class Manifest(BaseModel):
     `folder` is relative to the data root; `root`, an absolute path instead, stands only in the manifests
     that `course data prepare --folder` and `course data unpack` write. `may_show` says whether its pictures
     may appear in what others get to see. `frames` says that the data set is one of videos, and which frames
-    of each are used.
+    of each are used. `generate` says that the course makes the data set itself, and how large; it then lies
+    in the cache.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +53,7 @@ class Manifest(BaseModel):
     citation: str
     folder: str = "."
     root: Path | None = None
+    generate: Recipe | None = None
     layout: tuple[LayoutLine, ...]
     labels: dict[str, Literal[0, 1]]
     frames: Sampling | None = None
@@ -146,6 +150,20 @@ class Manifest(BaseModel):
         parts += [str(self.frames).replace(" ", "_")] if self.frames else []
         return cache_root.joinpath(self.name, *parts)
 
+    def generated_in(self, cache_root: Path) -> Path:
+        """Return the folder of a cache for what is generated: another recipe, another folder."""
+        return cache_root / "generated" / self.name / self.generate.fingerprint
+
+    def generated(self) -> Path | None:
+        """Return the folder of what was generated, in the first cache that has it all; None if none has."""
+        places = [self.generated_in(cache) for cache in paths.cache_roots()] if self.generate else []
+        return next((place for place in places if (place / COMPLETE).is_file()), None)
+
+    def mark_generated(self) -> None:
+        """Say that the folder in the writable cache has all that is to be generated."""
+        place = self.generated_in(paths.writable_cache())
+        paths.write_json(place / COMPLETE, self.generate.model_dump(mode="json"))
+
     def data_folder(self) -> Path:
         """Return the folder that the layout's paths are relative to.
 
@@ -153,6 +171,13 @@ class Manifest(BaseModel):
             CourseError: it is not there. Three lines: which data sets exist, how to get this one, what to
                 type.
         """
+        if self.generate and not (made := self.generated()):
+            raise CourseError(
+                f"{self.name} is not generated yet. It needs no download: type `course data prepare"
+                f" {self.name}`."
+            )
+        if self.generate:
+            return made
         data_root = paths.data_root()
         folder = self.root or (data_root / self.folder if data_root else None)
         if folder is not None and folder.is_dir():

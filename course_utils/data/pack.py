@@ -56,7 +56,12 @@ def pack(prepared: PreparedDataset, archive: Path, progress: bool = True) -> str
             f"Everybody has to get it from its owners: {' '.join(manifest.access.split())}"
         )
     # Those who get the crops have nothing to cut or to split anew.
-    alone = {"root": None, "frames": None, "splits": {manifest.default_split: manifest.rule}}
+    alone = {
+        "root": None,
+        "generate": None,
+        "frames": None,
+        "splits": {manifest.default_split: manifest.rule},
+    }
     listed = PackList(manifest=manifest.model_copy(update=alone), sha256={})
     pictures = sorted({*prepared.samples["path"], *prepared.samples["mask"].dropna()})
     with paths.atomic_write(archive) as temporary:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from course_utils import paths
 from course_utils.data.crops import CropRecord, cut_videos
 from course_utils.data.editions import closest_edition, count_by_split
+from course_utils.data.generate import generate
 from course_utils.data.inventory import Survey, survey
 from course_utils.data.layout import read_boxes
 from course_utils.data.manifest import Manifest, load_manifest, manifest_names
@@ -93,6 +94,7 @@ class PreparedDataset:
 def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> PreparedDataset:
     """Find, open and list the pictures of a data set in `samples.parquet` in the cache.
 
+    What the course generates itself is generated first where it is not there yet, see `generate.generate`.
     Of videos, the chosen frames of each are cut to square crops of the face first, and these are listed: see
     `crops.cut_videos`. Where heads or faces are annotated in pictures, each has a row of its own.
 
@@ -101,12 +103,14 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
 
     Args:
         manifest: the data set.
-        jobs: threads that decode pictures; one a processor core if None.
+        jobs: threads that decode pictures, and processes that generate them; one a processor core if None.
         progress: show a progress bar.
 
     Raises:
         CourseError: there is no data, no file fits the layout, none is usable, or the disk is full.
     """
+    if manifest.generate:
+        generate(manifest, jobs, progress)
     found = survey(manifest, jobs, progress)
     if not found.pictures:
         raise _nothing_fits(manifest, found)
@@ -160,7 +164,7 @@ def load_dataset(name: str, splits: str | None = None, frames: str | None = None
         CourseError: there is no such data set, split or choice of frames, or see `prepare`.
     """
     manifest = load_manifest(name).choose(splits, frames)
-    root = manifest.data_folder()
+    root = generate(manifest) if manifest.generate else manifest.data_folder()
     for cache in paths.cache_roots():
         folder = manifest.place_in(cache)
         record = _read_record(folder / "prepare.json")

@@ -1,0 +1,73 @@
+"""The sizes of the data sets that the course generates: what stands under `generate:` in a manifest."""
+
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from course_utils.data.splits import SplitName
+
+# Raised whenever the same recipe gives other pictures than before, so that nobody goes on with the old ones.
+EDITION = 1
+
+
+class _Recipe(BaseModel):
+    """What all recipes have: `size`, the side of the pictures in pixels, and `seed`.
+
+    No two people of one data set are alike; data sets of different seeds have no person in common.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(ge=64, multiple_of=2)
+    seed: int = Field(0, ge=0)
+
+    def person(self, number: int) -> int:
+        """Return the seed of the data set's person `number`."""
+        return 100_000 * self.seed + number
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes when anything that is generated changes."""
+        return hashlib.sha256(f"{EDITION} {self.model_dump_json()}".encode()).hexdigest()[:12]
+
+
+class TalkingHeads(_Recipe):
+    """Videos in the layout of FaceForensics++: `pairs` of people a split, each forged with the other.
+
+    `frames` a video at `rate` frames a second, at each of `compressions` (the folder's name and the constant
+    rate factor of H.264).
+    """
+
+    kind: Literal["talking_heads"]
+    pairs: dict[SplitName, PositiveInt]
+    frames: PositiveInt
+    rate: float = Field(25, gt=0)
+    compressions: dict[str, int] = {"c23": 23, "c40": 40}
+
+
+class ForgedPictures(_Recipe):
+    """`photographs` of each person of so many `pairs` a split, and as many with the other's face or mouth."""
+
+    kind: Literal["forged_pictures"]
+    pairs: dict[SplitName, PositiveInt]
+    photographs: PositiveInt
+
+
+class DecodedPictures(_Recipe):
+    """`photographs` of each of so many `people` a split; every other person's are decoded by a network."""
+
+    kind: Literal["decoded_pictures"]
+    people: dict[SplitName, PositiveInt]
+    photographs: PositiveInt
+
+
+class Identities(_Recipe):
+    """`photographs` of each of so many `people`, each in another light, pose and place."""
+
+    kind: Literal["identities"]
+    people: PositiveInt
+    photographs: PositiveInt
+
+
+Recipe = Annotated[TalkingHeads | ForgedPictures | DecodedPictures | Identities, Field(discriminator="kind")]

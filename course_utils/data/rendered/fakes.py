@@ -1,0 +1,64 @@
+"""Rendered photographs and forgeries of them, in the layout of the assignment: {split}/{real,fake}/.
+
+Pairs of people are forged with each other, each picture by the next of the five methods and by self-blending
+(Shiohara & Yamasaki 2022). The mask of each fake lies under masks/{split}/.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from course_utils.data.forgery import FORGERIES, metadata_note, self_blended
+from course_utils.data.recipes import ForgedPictures
+from course_utils.data.rendered.clip import Clip
+from course_utils.data.rendered.portraits import save, save_mask, sitting
+
+REENACTMENTS = {"Face2Face", "NeuralTextures"}  # they take mouths from an album of the target's
+SELF_BLENDED = "SelfBlended"
+METHODS = (*FORGERIES, SELF_BLENDED)
+ALBUM = 6  # photographs of a sitting that reenactments have at least
+
+
+def units(recipe: ForgedPictures) -> list[str]:
+    """Return the pairs: "train_000_001", …"""
+    splits = [split for split, count in recipe.pairs.items() for _ in range(count)]
+    return [f"{split}_{2 * n:03}_{2 * n + 1:03}" for n, split in enumerate(splits)]
+
+
+def make(recipe: ForgedPictures, unit: str, folder: Path) -> None:
+    """Write the pictures of a pair, real and forged, and the masks, into `folder`.
+
+    Raises:
+        RunError: the disk is full, or `folder` cannot be written.
+    """
+    split, *names = unit.split("_")
+    count = max(ALBUM, 2 * recipe.photographs)
+    clips = {name: sitting(recipe.person(int(name)), 0, count, recipe.size) for name in names}
+    for target, source in (names, names[::-1]):
+        for number in range(recipe.photographs):
+            real, fake = (
+                2 * number,
+                2 * number + 1,
+            )  # moments apart, so that no fake has its original beside it
+            save(folder / split / "real" / f"{target}_{number}.jpg", clips[target].frames[real])
+            method = METHODS[(int(target) * recipe.photographs + number) % len(METHODS)]
+            rng = np.random.default_rng([recipe.person(int(target)), number, 32])
+            picture, mask = forge_one(method, clips[target], fake, clips[source], rng)
+            name = f"{method}_{target}_{source}_{number}"
+            save(folder / split / "fake" / f"{name}.jpg", picture, metadata_note(method, target, source))
+            save_mask(folder / "masks" / split / f"{name}.png", mask)
+
+
+def forge_one(
+    method: str, target: Clip, number: int, source: Clip, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return photograph `number` of a sitting forged with those of `source`, and its mask."""
+    if method == SELF_BLENDED:
+        return self_blended(target.frames[number], target.landmarks[number], rng)
+    one = replace(
+        target, frames=target.frames[number : number + 1], landmarks=target.landmarks[number : number + 1]
+    )
+    album = {"album": target} if method in REENACTMENTS else {}
+    frames, masks = FORGERIES[method](one, source, **album)
+    return frames[0], masks[0]

@@ -1,0 +1,23 @@
+"""Photographs of rendered people in the layout of Labeled Faces in the Wild, for face recognition."""
+
+from pathlib import Path
+
+from course_utils.data.recipes import Identities
+from course_utils.data.rendered.portraits import save, sitting
+
+
+def units(recipe: Identities) -> list[str]:
+    """Return the people's names: "Person_000", …"""
+    return [f"Person_{number:03}" for number in range(recipe.people)]
+
+
+def make(recipe: Identities, unit: str, folder: Path) -> None:
+    """Write a person's photographs, each of another sitting: Person_000/Person_000_0001.jpg, …
+
+    Raises:
+        RunError: the disk is full, or `folder` cannot be written.
+    """
+    person = recipe.person(int(unit.rpartition("_")[2]))
+    for number in range(recipe.photographs):
+        picture = sitting(person, number, 1, recipe.size).frames[0]
+        save(folder / unit / f"{unit}_{number + 1:04}.jpg", picture)

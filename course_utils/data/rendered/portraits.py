@@ -1,0 +1,45 @@
+"""Photographs of rendered people, and how they are written."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from course_utils import paths
+from course_utils.data.rendered.clip import Clip, render_clip
+from course_utils.data.rendered.identity import draw_identity
+from course_utils.data.rendered.motion import talking
+
+RATE = 2.5  # photographs a second: no two of one sitting have the same expression
+NOTE = 320  # characters of every picture's note, so that the size of a file does not tell what it shows
+DRAWN = "DRAWN for teaching: a rendered head. This person does not exist."
+
+
+def sitting(person: int, number: int, photographs: int, size: int) -> Clip:
+    """Return so many photographs of the person that belongs to the seed `person`.
+
+    Each sitting has a light, a place and a pose of its own; `number`, under 1000, tells it from others.
+    """
+    seed = 1000 * person + number
+    return render_clip(draw_identity(person), talking(seed, photographs, RATE), size, seed)
+
+
+def save(path: Path, picture: np.ndarray, note: str = DRAWN) -> None:
+    """Write `picture` (H x W x 3 uint8 RGB) as JPEG, real and fake alike, with a note of what it shows.
+
+    Raises:
+        RunError: the disk is full, or the folder cannot be written.
+    """
+    with paths.atomic_write(path) as temporary:
+        comment = note.ljust(NOTE).encode()
+        Image.fromarray(picture).save(temporary, "JPEG", quality=95, subsampling=0, comment=comment)
+
+
+def save_mask(path: Path, mask: np.ndarray) -> None:
+    """Write `mask` (H x W uint8, 0 or 255) as PNG.
+
+    Raises:
+        RunError: the disk is full, or the folder cannot be written.
+    """
+    with paths.atomic_write(path) as temporary:
+        Image.fromarray(mask).save(temporary, "PNG")
