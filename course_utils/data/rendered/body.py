@@ -38,18 +38,18 @@ def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
     """Return what an open mouth shows: the upper teeth, and what moves with the jaw (lower teeth, tongue, dark)."""
     p = skull.plan
     width = p.mouth_width + 0.1  # smiles widen the mouth
-    x, y = np.meshgrid(np.arange(-width, width, spacing), np.arange(p.mouth_y + 0.06, p.mouth_y - 0.42, -spacing))
+    x, y = np.meshgrid(np.arange(-width, width, spacing), np.arange(p.mouth_y + 0.18, p.mouth_y - 0.42, -spacing))
     arch = skull.point(*skull.locate(x, p.mouth_y + 0 * x))[2] - 0.35 * x**2
     cavity = linear((70, 24, 24))[:, None, None] * (0.35 + 0 * x)
     gaps = 1 - 0.30 * np.exp(-0.5 * ((np.abs((x / 0.062 + 0.5) % 1 - 0.5)) / 0.06) ** 2)
     enamel = linear(np.array((232, 222, 204)) - 14 * skull.identity.aging)[:, None, None] * gaps
     enamel = enamel * (1 - 0.75 * smoothstep(0.08, 0.24, np.abs(x)))
     still = np.stack([x, y, arch - 0.26])
-    throat = (x / width) ** 2 + ((y - p.mouth_y + 0.12) / 0.2) ** 2 < 1
+    throat = (x / width) ** 2 + ((y - p.mouth_y + 0.06) / 0.24) ** 2 < 1
     surfaces = [_inside(skull, still, cavity, moves=0.35).select(np.flatnonzero(throat.ravel()))]
 
     edge = p.mouth_y - 0.058 + 0.010 * np.abs(np.sin(x / 0.062 * np.pi))
-    upper = (y > edge) & (np.abs(x) < 0.72 * p.mouth_width)
+    upper = (y > edge) & (y < p.mouth_y + 0.06) & (np.abs(x) < 0.62 * p.mouth_width)
     surfaces.append(_inside(skull, np.stack([x, y, arch - 0.085]), enamel, 0.0).select(np.flatnonzero(upper.ravel())))
 
     tongue = linear((172, 84, 82))[:, None, None] * (1 - 0.4 * np.exp(-0.5 * (x / 0.012) ** 2)) * (0.55 + 0 * y)
@@ -75,7 +75,7 @@ def make_glasses(skull: Skull, spacing: float) -> list[Surface]:
     wide, high = 0.225 + 0.02 * rng.random(), 0.165 + 0.03 * rng.random()
     square, thick = rng.uniform(2.0, 4.0), rng.choice([0.014, 0.022])
     middle = p.eye_x + 0.015
-    turn = np.linspace(0, 2 * np.pi, int(6.3 * wide / spacing) + 8)
+    turn = np.linspace(0, 2 * np.pi, int(10 * wide / spacing) + 8)
     ring = (np.abs(np.cos(turn)) ** square + np.abs(np.sin(turn)) ** square) ** (-1 / square)
     curves = []
     end = skull.place(np.float64(np.pi / 2), np.float64(np.pi / 2))[0] + 0.02
@@ -116,8 +116,9 @@ def make_neck(skull: Skull, spacing: float) -> Surface:
     y = np.linspace(-0.55, -1.85, int(1.3 / spacing))[:, None]
     flare = 0.05 * smoothstep(-1.3, -1.6, y) + 0.04 * smoothstep(-0.9, -0.6, y)
     x = (wide + flare) * np.sin(theta)
-    lean = 0.10 * smoothstep(-0.6, -1.8, y)
+    lean = 0.03 * smoothstep(-0.6, -1.8, y)
     z = -0.22 + lean + (wide * 0.95 + 0.3 * flare) * np.cos(theta)
+    z = z - 0.22 * smoothstep(-1.40, -1.75, y)  # it goes down into the chest
     muscle = np.exp(-0.5 * ((np.abs(theta) - 0.75 + 0.42 * smoothstep(-0.8, -1.8, y)) / 0.10) ** 2)
     z = z + 0.035 * muscle * smoothstep(-0.8, -1.3, y)
     if identity.angularity > 0.5:

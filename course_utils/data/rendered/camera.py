@@ -54,13 +54,16 @@ def _direction(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def shade(light: Light, normal: np.ndarray, albedo: np.ndarray, gloss: np.ndarray) -> np.ndarray:
-    """Return the light (n x 3) that n points send to the camera; normals and albedo are n x 3, gloss is n x 1."""
-    count = len(normal)
-    where = np.zeros((-(-count // 256) * 256, 2), np.float32)  # remap takes no picture that is higher than 32767
-    where[:count] = (normal[:, :2] * np.float32((1, -1)) + 1.1) * np.float32((MATCAP - 1) / 2.2)
-    lit = cv2.remap(light.ball, where.reshape(-1, 256, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    lit = lit.reshape(-1, 4)[:count]
-    return lit[:, :3] * albedo + lit[:, 3:] * gloss
+    """Return the light (3 x n) that n points send to the camera; normals and albedo are 3 x n, gloss is n."""
+    count = normal.shape[1]
+    where = np.zeros((2, -(-count // 256) * 256), np.float32)  # remap takes no picture that is higher than 32767
+    np.multiply(normal[:2], np.float32((MATCAP - 1) / 2.2) * np.float32((1, -1))[:, None], out=where[:, :count])
+    where += np.float32((MATCAP - 1) / 2)
+    columns, rows = where.reshape(2, -1, 256)
+    lit = cv2.remap(light.ball, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    *white, shine = cv2.split(lit)
+    shine = shine.ravel()[:count] * gloss
+    return np.stack([w.ravel()[:count] * a + shine for w, a in zip(white, albedo, strict=True)])
 
 
 class Canvas:
@@ -85,12 +88,14 @@ class Canvas:
 
     def parts(self) -> np.ndarray:
         """Return the part (H x W uint8) that is nearest in each pixel; 0 where there is none."""
-        return (self.front & 0xFF).astype(np.uint8).reshape(self.high, self.wide)[1:-1, 1:-1]
+        found = (self.front & 0xFF).astype(np.uint8).reshape(self.high, self.wide)
+        closed = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+        return np.where(found > 0, found, closed)[1:-1, 1:-1]  # no holes of a pixel between points
 
     def blend(self, x: np.ndarray, y: np.ndarray, colour: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Spread points over the four pixels around each.
 
-        `colour` is n x 3, linear; `area` is n, in pixels. Returns colour times coverage (H x W x 3 float32)
+        `colour` is 3 x n, linear; `area` is n, in pixels. Returns colour times coverage (H x W x 3 float32)
         and coverage (H x W float32, 0 to 1).
         """
         x, y = np.clip(x + 1, 0, self.wide - 1.01), np.clip(y + 1, 0, self.high - 1.01)
@@ -101,14 +106,14 @@ class Canvas:
         pixels = np.concatenate([corner, corner + 1, corner + self.wide, corner + self.wide + 1])
         lower = area * y
         upper = area - lower
-        weights = np.concatenate([upper - upper * x, upper * x, lower - lower * x, lower * x])
+        weights = np.stack([upper - upper * x, upper * x, lower - lower * x, lower * x])
         length = (self.high + 1) * self.wide + 1
-        total = np.bincount(pixels, weights, length)
-        layers = [np.bincount(pixels, weights * np.tile(colour[:, c], 4), length) for c in range(3)]
+        total = np.bincount(pixels, weights.ravel(), length)
+        layers = [np.bincount(pixels, (weights * one).ravel(), length) for one in colour]
         total, *layers = (self._inner(layer) for layer in (total, *layers))
         # Soft edges only against the background: elsewhere something is behind the edge, and it was left out.
         inside = cv2.erode((self.parts() > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
-        cover = np.where((inside > 0) & (total > 0.02), np.float32(1), np.minimum(1.35 * total, 1))
+        cover = np.where((inside > 0) & (total > 0.01), np.float32(1), np.minimum(1.35 * total, 1))
         return cv2.merge(layers) * (cover / np.maximum(total, 1e-6))[..., None], cover
 
     def _pixel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ from course_utils.data.rendered.surface import Part, Surface, join, linear
 
 __all__ = ["Clip", "Part", "render_clip"]
 
-PIVOT = np.float32((0, -0.75, -0.2))  # the head turns about the top of the neck
-SPACING = 0.78  # pixels between points
+PIVOT = np.float32((0, -0.75, -0.2))[:, None]  # the head turns about the top of the neck
+SPACING = 0.8  # pixels between points
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def sensor_noise(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def background(rng: np.random.Generator, size: int) -> np.ndarray:
     """Return a blurred room (size x size x 3 float32, linear): a wall, and large soft shapes of two colours."""
-    base = rng.uniform(50, 190) * np.clip(rng.normal(1, 0.13, 3), 0.6, 1.4)
+    base = rng.uniform(50, 190) * np.clip(rng.normal(1, 0.07, 3), 0.8, 1.25)
     picture = np.empty((64, 64, 3), np.float32)
     rows, columns = np.mgrid[:64, :64].astype(np.float32) / 63
     falloff = 1 + rng.uniform(-0.35, 0.35) * (columns - 0.5) + rng.uniform(-0.3, 0.1) * (rows - 0.5)
@@ -122,69 +122,71 @@ def background(rng: np.random.Generator, size: int) -> np.ndarray:
 class Stage:
     """One person in one light, doing one motion, framed by one view: ready to be drawn frame after frame.
 
-    Rows of `face` and `rest` are points; the columns are position 3, normal 3, albedo 3, gloss, area, follow.
+    Columns of `face` and `rest` are points; the rows are position 3, normal 3, albedo 3, gloss, area, follow.
     """
 
     def __init__(self, person: Person, light: Light, motion: Motion, view: View, size: int) -> None:
         self.light, self.motion, self.view, self.size = light, motion, view, size
         self.eyes, self.marks = person.eyes, Landmarks(person.skull)
-        self.face, self.face_part = _rows(join([person.face, person.eyes.surface]))
         moved = join([person.face, person.eyes.surface])
-        self.fields = np.concatenate([moved.motion, moved.turning], axis=1).transpose(0, 2, 1).reshape(5, -1)
-        self.rest, self.rest_part = _rows(person.rest)
+        self.face, self.face_part = _table(moved), moved.part
+        self.fields = np.concatenate([moved.motion, moved.turning], axis=1).reshape(5, -1)
+        self.rest, self.rest_part = _table(person.rest), person.rest.part
         self._leave_out_what_is_never_seen()
 
     def _leave_out_what_is_never_seen(self) -> None:
         """Keep the points of `rest` that are in front, or nearly so, in some of a few frames."""
-        seen = np.zeros(len(self.rest), bool)
-        for n in np.unique(np.linspace(0, len(self.motion) - 1, 6).astype(int)):
+        seen = np.zeros(self.rest.shape[1], bool)
+        for n in np.unique(np.linspace(0, len(self.motion) - 1, 5).astype(int)):
             canvas = Canvas((self.size, self.size))
             turn, shift = self._pose(n)
-            face = self.view.project((self.face[:, :3] @ turn.T + shift).T)
-            canvas.cover(*face, self.face_part)
-            place, normal = self._rest(turn, shift, self.rest)
-            towards = np.flatnonzero(normal[:, 2] > -0.1)
-            x, y, depth = self.view.project(place[towards].T)
-            behind = canvas.cover(x, y, depth, self.rest_part[towards])
-            framed = (x > -8) & (x < self.size + 8) & (y > -8) & (y < self.size + 8)
-            seen[towards[(behind < 0.12 * self.view.scale) & framed]] = True
-        self.rest, self.rest_part = self.rest[seen], self.rest_part[seen]
+            canvas.cover(*self.view.project(turn @ self.face[:3] + shift), self.face_part)
+            towards, place, _ = self._turned_rest(turn, shift, -0.1)
+            x, y, depth = self.view.project(place)
+            near = canvas.cover(x, y, depth, self.rest_part[towards]) < 0.12 * self.view.scale
+            near &= (np.minimum(x, y) > -8) & (np.maximum(x, y) < self.size + 8)
+            seen[towards[near]] = True
+        self.rest, self.rest_part = self.rest[:, seen], self.rest_part[seen]
 
     def _pose(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the matrix by which the head turns, and the shift after it."""
+        """Return the matrix by which the head turns, and the shift (3 x 1) after it."""
         turn = rotation(self.motion.pose[n])
-        return turn, PIVOT - turn @ PIVOT + np.float32((*self.motion.shift[n], 0))
+        return turn, PIVOT - turn @ PIVOT + np.float32((*self.motion.shift[n], 0))[:, None]
 
-    @staticmethod
-    def _rest(turn: np.ndarray, shift: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return places and normals (n x 3) of what turns with the head more or less."""
-        place, normal, follow = rest[:, :3], rest[:, 3:6], rest[:, 11:]
-        place = place + follow * (place @ (turn.T - np.eye(3, dtype=np.float32)) + shift)
-        return place, normal + follow * (normal @ (turn.T - np.eye(3, dtype=np.float32)))
+    def _turned_rest(self, turn: np.ndarray, shift: np.ndarray, least: float) -> tuple[np.ndarray, ...]:
+        """Return which points of `rest` face the camera by more than `least`, their places and normals (3 x n)."""
+        more = turn - np.eye(3, dtype=np.float32)  # what a point that follows half-way does half of
+        follow = self.rest[11]
+        facing = self.rest[5] + follow * (more[2] @ self.rest[3:6])
+        towards = np.flatnonzero(facing > least)
+        points = self.rest[:6].take(towards, axis=1)
+        follow = follow[towards]
+        place = points[:3] + follow * (more @ points[:3] + shift)
+        return towards, place, points[3:] + follow * (more @ points[3:])
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return colour times coverage (H x W x 3, linear), coverage (H x W) and parts of frame `n`."""
         turn, shift = self._pose(n)
-        face = self.face.copy()
-        face[:, :6] += (self.motion.expression[n] @ self.fields).reshape(-1, 6)
-        face[:, :3] = face[:, :3] @ turn.T + shift
-        face[:, 3:6] = face[:, 3:6] @ turn.T
         eye_albedo, eye_part = self.eyes.painted(float(self.motion.lids[n]), tuple(self.motion.gaze[n]))
-        face[-len(eye_part) :, 6:9] = eye_albedo
-        face_part = np.concatenate([self.face_part[: -len(eye_part)], eye_part])
-        rest = self.rest.copy()
-        rest[:, :3], rest[:, 3:6] = self._rest(turn, shift, rest)
+        self.face[6:9, -len(eye_part) :] = eye_albedo
+        self.face_part[-len(eye_part) :] = eye_part
 
-        face_seen, rest_seen = (np.flatnonzero(points[:, 5] > 0) for points in (face, rest))
-        points = np.concatenate([face[face_seen], rest[rest_seen]])
-        part = np.concatenate([face_part[face_seen], self.rest_part[rest_seen]])
-        x, y, depth = self.view.project(points[:, :3].T)
+        moved = self.face[:6] + (self.motion.expression[n] @ self.fields).reshape(6, -1)
+        here = np.flatnonzero(turn[2] @ moved[3:] > 0)
+        moved = moved.take(here, axis=1)
+        there, rest_place, rest_normal = self._turned_rest(turn, shift, 0.0)
+        place = np.concatenate([turn @ moved[:3] + shift, rest_place], axis=1)
+        normal = np.concatenate([turn @ moved[3:], rest_normal], axis=1)
+        looks = np.concatenate([self.face[6:11].take(here, axis=1), self.rest[6:11].take(there, axis=1)], axis=1)
+
         canvas = Canvas((self.size, self.size))
-        front = np.flatnonzero(canvas.cover(x, y, depth, part) < 2.5)
-        x, y, points = x[front], y[front], points[front]
-        colour = shade(self.light, points[:, 3:6], points[:, 6:9], points[:, 9:10])
-        area = points[:, 10] * np.maximum(points[:, 5], 0.05) * self.view.scale**2
-        return *canvas.blend(x, y, colour, area), canvas.parts()
+        x, y, depth = self.view.project(place)
+        behind = canvas.cover(x, y, depth, np.concatenate([self.face_part[here], self.rest_part[there]]))
+        front = np.flatnonzero(behind < 2.5)
+        normal, looks = normal.take(front, axis=1), looks.take(front, axis=1)
+        colour = shade(self.light, normal, looks[:3], looks[3])
+        area = looks[4] * np.maximum(normal[2], 0.05) * self.view.scale**2
+        return *canvas.blend(x[front], y[front], colour, area), canvas.parts()
 
     def landmarks(self, n: int) -> np.ndarray:
         """Return the 68 landmarks (68 x 2 float32) of frame `n` in pixels."""
@@ -193,14 +195,13 @@ class Stage:
 
         def seen(points: np.ndarray) -> np.ndarray:
             flat = points.reshape(3, -1).astype(np.float32)
-            return self.view.project(turn @ flat + shift[:, None])[:2].reshape(2, *points.shape[1:])
+            return self.view.project(turn @ flat + shift)[:2].reshape(2, *points.shape[1:])
 
         marks = seen(points)
         marks[:, :17] = choose_outline(seen(outline))
         return marks.T
 
 
-def _rows(surface: Surface) -> tuple[np.ndarray, np.ndarray]:
-    """Return a surface as a table of points, for speed, and their parts."""
+def _table(surface: Surface) -> np.ndarray:
     s = surface
-    return np.concatenate([s.position, s.normal, s.albedo, s.gloss[None], s.area[None], s.follow[None]]).T.copy(), s.part
+    return np.concatenate([s.position, s.normal, s.albedo, s.gloss[None], s.area[None], s.follow[None]])

@@ -61,7 +61,7 @@ class Eyes:
         for side in (-1, 1):
             across = u * side  # columns must run to the right
             grid = eye_place(skull, side, across, v)
-            one = patch(grid, paint.colour(grid[0], grid[1]), paint.parts(grid[0], grid[1]), gloss=0.35)
+            one = patch(grid, paint.colour(grid[0], grid[1]), paint.parts(grid[0], grid[1]), gloss=0.15)
             one.motion = expression_fields(skull.plan, grid[0], grid[1], grid[1] < -9).reshape(5, 3, -1)
             one.turning = np.zeros_like(one.motion)
             surfaces.append(one)
@@ -77,7 +77,7 @@ class Eyes:
         )
 
     def painted(self, openness: float, gaze: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-        """Return albedo (n x 3) and parts (n uint8) for one frame.
+        """Return albedo (3 x n) and parts (n uint8) for one frame.
 
         `openness` is that of `lids`; `gaze` is where the pupils look, in half-widths to the right and up.
         """
@@ -107,6 +107,6 @@ class Eyes:
         crease = 0.40 * min(1, 0.3 + openness) * smoothstep(1.35, 0.85, np.abs(u)) * np.exp(-0.5 * ((v - 1.08 * open_lid - 0.17) / 0.05) ** 2)
         lid = self.surface.albedo * (1 - np.clip(crease, 0, 0.6))
         albedo = lid + inside * (ball - lid)
-        albedo = albedo * (1 - np.clip(lash * (0.9 - 0.3 * self.identity.angularity), 0, 0.92))
+        albedo = albedo * (1 - np.clip(lash * (1.0 - 0.4 * self.identity.angularity), 0, 0.92))
         albedo += inside * 0.9 * np.clip(shine, 0, 1)
-        return albedo.T, np.where(inside > 0.5, np.uint8(Part.EYES), self.surface.part)
+        return albedo, np.where(inside > 0.5, np.uint8(Part.EYES), self.surface.part)

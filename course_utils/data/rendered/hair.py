@@ -12,8 +12,8 @@ from course_utils.data.rendered.surface import Part, Surface, linear, patch, ski
 # Thickness over the crown and at the sides, and how wavy the strands are, by style.
 VOLUME = {
     "bald": (0, 0, 0),
-    "cropped": (0.035, 0.025, 0.1),
-    "short": (0.10, 0.05, 0.2),
+    "cropped": (0.05, 0.03, 0.1),
+    "short": (0.14, 0.06, 0.2),
     "parted": (0.13, 0.055, 0.15),
     "curly": (0.24, 0.20, 1.0),
     "bob": (0.13, 0.10, 0.12),
@@ -35,7 +35,7 @@ def hairline(identity: Identity, theta: np.ndarray) -> np.ndarray:
     return front + temple - recession * smoothstep(0.8, 1.1, around)
 
 
-FRINGED = ("short", "bob", "long", "wavy", "cropped")
+FRINGED = ("short", "bob", "long", "wavy")
 
 
 def make_hair(skull: Skull, spacing: float, around: np.ndarray, down: np.ndarray) -> list[Surface]:

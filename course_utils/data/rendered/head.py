@@ -15,7 +15,7 @@ from course_utils.data.rendered.surface import bump, smoothstep
 # the sphere's, how far the widest place lies in front of the ears, and the depth before and behind it. Read off
 # frontal and profile views of the mean head.
 LEVELS = [-1.0, -0.94, -0.86, -0.74, -0.62, -0.43, -0.22, 0.0, 0.17, 0.35, 0.55, 0.8, 1.0]
-WIDTH = [0.80, 0.74, 0.725, 0.725, 0.735, 0.765, 0.79, 0.805, 0.82, 0.85, 0.875, 0.90, 0.90]
+WIDTH = [0.80, 0.74, 0.725, 0.725, 0.735, 0.765, 0.79, 0.805, 0.83, 0.87, 0.91, 0.95, 0.96]
 MIDDLE = [0.52, 0.49, 0.43, 0.33, 0.22, 0.06, -0.04, -0.08, -0.10, -0.10, -0.10, -0.10, -0.10]
 FRONT = [0.84, 0.86, 0.80, 0.76, 0.79, 0.87, 0.91, 0.945, 1.0, 1.04, 1.08, 1.12, 1.12]
 BACK = [0.25, 0.24, 0.26, 0.34, 0.50, 0.82, 0.88, 0.92, 0.94, 0.97, 0.99, 0.98, 0.97]
@@ -45,15 +45,15 @@ def proportions(identity: Identity) -> Proportions:
     s, strong, old = identity.shape, identity.angularity, identity.aging
     broad = 0.012 * max(0, identity.skin_tone - 4)  # noses and lips tend to be broader with darker skin
     nose_y = -0.485 - 0.018 * s["nose_length"] - 0.015 * old
-    fuller = 1 - 0.3 * old - 0.2 * strong + 7 * broad
+    fuller = 1.12 - 0.3 * old - 0.32 * strong + 7 * broad
     return Proportions(
         eye_x=0.325 + 0.010 * s["eye_distance"],
-        eye_width=0.173 + 0.007 * s["eye_size"] - 0.006 * strong,
+        eye_width=0.180 + 0.007 * s["eye_size"] - 0.014 * strong,
         eye_opening=1.0 + 0.09 * s["eye_opening"] - 0.15 * old - 0.08 * strong,
         eye_tilt=0.07 + 0.05 * s["eye_tilt"] - 0.05 * old,
-        brow_y=0.205 + 0.016 * s["brow_height"] - 0.035 * strong - 0.01 * old,
+        brow_y=0.215 + 0.016 * s["brow_height"] - 0.05 * strong - 0.01 * old,
         nose_y=nose_y,
-        nose_width=0.172 + 0.012 * s["nose_width"] + 0.012 * strong + broad,
+        nose_width=0.164 + 0.012 * s["nose_width"] + 0.022 * strong + broad,
         mouth_y=nose_y - 0.215 - 0.012 * s["mouth_height"] - 0.01 * old,
         mouth_width=0.285 + 0.016 * s["mouth_width"] + 0.01 * strong,
         upper_lip=(0.070 + 0.009 * s["upper_lip"]) * fuller,
@@ -71,8 +71,8 @@ class Skull:
         s, strong = identity.shape, identity.angularity
         levels = np.array(LEVELS)
         width = np.array(WIDTH) * (0.93 + 0.025 * s["width"])
-        width += (0.045 * (strong - 0.45) + 0.018 * s["jaw"]) * bump(levels, 0, (-0.66, 0), (0.2, 1))
-        width += (0.03 * s["chin_width"] + 0.16 * (strong - 0.4)) * bump(levels, 0, (-1.0, 0), (0.13, 1))
+        width += (0.075 * (strong - 0.5) + 0.018 * s["jaw"]) * bump(levels, 0, (-0.66, 0), (0.2, 1))
+        width += (0.03 * s["chin_width"] + 0.20 * (strong - 0.5)) * bump(levels, 0, (-1.0, 0), (0.13, 1))
         width += 0.014 * s["forehead"] * bump(levels, 0, (0.5, 0), (0.25, 1))
         width += (0.012 * s["cheekbones"] + 0.01 * s["fullness"]) * bump(levels, 0, (-0.25, 0), (0.2, 1))
         width += 0.02 * s["fullness"] * bump(levels, 0, (-0.6, 0), (0.2, 1))
@@ -130,17 +130,17 @@ class Skull:
     def _nose(self, x: np.ndarray, side: np.ndarray, y: np.ndarray) -> np.ndarray:
         p, s, strong = self.plan, self.identity.shape, self.identity.angularity
         tip_y = p.nose_y + 0.10 + 0.015 * s["nose_tip"]
-        base = p.nose_y + 1.1 * side**2  # the wings end higher than the middle
+        base = p.nose_y - 0.01 + 2.6 * side**2  # the wings end higher than the middle
         down = np.clip((0.14 - y) / (0.14 - tip_y), 0, 1.6)  # 0 between the brows, 1 at the tip
         bridge = 0.035 + 0.012 * s["nose_bridge"] + 0.012 * strong
         ridge = bridge + (0.20 - bridge) * np.clip(down, 0, 1) ** 1.3
-        ridge = ridge * smoothstep(-0.1, 0.3, down) * smoothstep(base - 0.05, base + 0.07, y)
+        ridge = ridge * smoothstep(-0.1, 0.3, down) * smoothstep(base - 0.05, base + 0.10, y)
         broad = 0.072 + 0.03 * np.clip(down, 0, 1.1) ** 2 * p.nose_width / 0.165
         nose = ridge * np.exp(-0.5 * (x / broad) ** 2)
         size = 1 + 0.08 * s["nose_tip"]
         nose += 0.045 * size * bump(x, y, (0, tip_y), (0.07 * size, 0.06))
         wing = p.nose_width - 0.045
-        nose += 0.085 * bump(side, y, (wing, p.nose_y + 0.062), (0.040, 0.042))
+        nose += 0.075 * bump(side, y, (wing, p.nose_y + 0.07), (0.040, 0.040))
         nose -= 0.035 * bump(side, y, (wing + 0.065, p.nose_y + 0.07), (0.028, 0.06))  # behind the wing
         return nose - 0.035 * bump(side, y, (0.062, p.nose_y + 0.014), (0.034, 0.018))  # nostrils
 

@@ -98,13 +98,13 @@ def draw_identity(seed: int) -> Identity:
     aging = np.clip((age - 20) / 55, 0, 1)
 
     skin = np.clip(SKIN[tone - 1] * rng.normal(1, 0.03) * rng.normal(1, (0.008, 0.015, 0.03)), 30, 250)
-    greying = np.clip((age - 38) / 32 + rng.normal(0, 0.25), 0, 0.92)
+    greying = np.clip((age - 45) / 28 + rng.normal(0, 0.25), 0, 0.92) * (0.5 + 0.5 * angularity)
     hair = HAIR[rng.choice(len(HAIR), p=HAIR_SHARE[tone - 1])] * rng.normal(1, 0.08)
     brow = 0.8 * hair + 0.2 * skin * 0.5
     hair, brow = hair + greying * (GREY - hair), brow + 0.6 * greying * (GREY - brow)
     irises = np.array([0.15, 0.18, 0.15, 0.12, 0.25, 0.15]) if tone <= 2 else np.array([5, 4, 1, 0.2, 0, 0]) / 10.2
     redness = rng.uniform(0.1, 1) if angularity < 0.4 else rng.uniform(0, 0.2)
-    lips = skin * (0.90 - 0.06 * redness, 0.68 - 0.14 * redness, 0.68 - 0.10 * redness)
+    lips = skin * (0.92 - 0.08 * redness, 0.68 - 0.20 * redness, 0.68 - 0.14 * redness)
 
     beards: list[Beard] = ["none", "stubble", "moustache", "goatee", "full"]
     beard = str(rng.choice(beards, p=[0.42, 0.22, 0.08, 0.12, 0.16])) if angularity > 0.55 else "none"

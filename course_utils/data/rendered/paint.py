@@ -22,7 +22,7 @@ def brow_path(identity: Identity, plan: Proportions, along: np.ndarray) -> tuple
 
 def brow_thickness(identity: Identity, along: np.ndarray) -> np.ndarray:
     """Return half the height of the brow at `along`."""
-    full = 0.026 + 0.009 * identity.angularity + 0.0035 * identity.shape["brow_thickness"]
+    full = 0.021 + 0.014 * identity.angularity + 0.0035 * identity.shape["brow_thickness"]
     return full * (0.75 + 0.25 * smoothstep(0, 0.25, along)) * (1 - 0.75 * smoothstep(0.35, 1.0, along))
 
 
@@ -93,9 +93,9 @@ class Paint:
             for along in np.sort(rng.uniform(0, 1, 140) ** 0.9):
                 x, y = brow_path(self.identity, self.plan, along)
                 half = brow_thickness(self.identity, along)
-                lies = np.radians(72 - 60 * smoothstep(0, 0.45, along) - 32 * along + rng.normal(0, 9))
+                lies = np.radians(58 - 46 * smoothstep(0, 0.4, along) - 32 * along + rng.normal(0, 9))
                 root = np.array([x - 0.012, y + half * rng.uniform(-1, 0.7)])
-                tip = root + (0.034 + 0.02 * along) * np.array([np.cos(lies), np.sin(lies)])
+                tip = root + (0.024 + 0.03 * smoothstep(0, 0.3, along)) * np.array([np.cos(lies), np.sin(lies)])
                 strength = rng.uniform(140, 255)
                 self._stroke(layer, root * (side, 1), tip * (side, 1), strength, 0.008)
         hairs = layer.astype(np.float32) / 255
@@ -158,9 +158,9 @@ class Paint:
             speckle = np.clip(0.55 + 0.45 * rng.standard_normal(self.shape).astype(np.float32), 0, 1)
             cover = 0.55 * cv2.GaussianBlur(self.beard, (0, 0), 0.05 * self.scale) * speckle
         else:
-            strands = np.clip(0.85 + 0.3 * wander(rng, self.shape, (70, 130)), 0, 1)
+            strands = np.clip(0.96 + 0.1 * wander(rng, self.shape, (70, 130)), 0, 1)
             cover = self.beard * strands
-        beard = linear(who.hair) * (0.8 + 0.35 * wander(rng, self.shape, (60, 160)))[..., None]
+        beard = linear(who.hair) * (0.8 + 0.2 * wander(rng, self.shape, (80, 200)))[..., None]
         albedo += cover[..., None] * (beard - albedo)
         albedo += self.brows[..., None] * (linear(who.brow) - albedo)
         return np.clip(albedo, 0.004, 0.95).astype(np.float32)

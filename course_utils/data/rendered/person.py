@@ -34,7 +34,7 @@ def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
     """
     skull = Skull(identity)
     paint = Paint(identity, skull.plan, 1.5 / spacing)
-    theta = _spread(-reach, reach, 0.0, 0.42, 0.7, 0.9 / spacing)
+    theta = _spread(-reach, reach, 0.0, 0.42, 0.6, 0.75 / spacing)
     phi = _spread(0.02, np.pi - 0.02, 1.85, 0.45, 0.35, 1.15 / spacing)
     front, low = np.abs(theta) < FACE_AROUND, phi > FACE_DOWN
     face = _face(skull, paint, *np.meshgrid(theta[front], phi[low]))
@@ -47,7 +47,7 @@ def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
         body.make_neck(skull, spacing),
         body.make_torso(skull, spacing),
     ]
-    eyes = Eyes.of(skull, paint, 0.9 * spacing)
+    eyes = Eyes.of(skull, paint, 0.7 * spacing)
     return Person(identity, skull, join([face, *body.make_mouth(skull, spacing)]), eyes, join(rest))
 
 
@@ -89,7 +89,8 @@ def _face(skull: Skull, paint: Paint, around: np.ndarray, down: np.ndarray) -> S
     # Valleys are darker and hills lighter, as they are where light comes from everywhere.
     relief = grid[2] - plain[2]
     size = 0.07 / float(np.median(np.diff(down[:, 0])))
-    hidden = np.clip(1 + 4.5 * (relief - cv2.GaussianBlur(relief, (0, 0), size)), 0.5, 1.10)
+    height = relief - cv2.GaussianBlur(relief, (0, 0), size)
+    hidden = 1 + np.where(height < 0, 0.5 * np.tanh(9 * height), 0.12 * np.tanh(38 * height))
     scalp, shadow = _scalp(identity, around, y)
     hidden = hidden * (1 - 0.35 * shadow) * (1 - 0.4 * np.clip((np.abs(around) - 1.1) / 0.4, 0, 1))
     albedo = paint.colour(x, y) * hidden
