@@ -47,7 +47,7 @@ class TalkingHeads(_Recipe):
 
 
 class ForgedPictures(_Recipe):
-    """`photographs` of each person of so many `pairs` a split, and as many with the other's face or mouth."""
+    """`photographs` of each of so many `pairs` of people a split, and as many forged with the other."""
 
     kind: Literal["forged_pictures"]
     pairs: dict[SplitName, PositiveInt]

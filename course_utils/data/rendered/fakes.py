@@ -12,7 +12,7 @@ import numpy as np
 from course_utils.data.forgery import FORGERIES, metadata_note, self_blended
 from course_utils.data.recipes import ForgedPictures
 from course_utils.data.rendered.clip import Clip
-from course_utils.data.rendered.portraits import save, save_mask, sitting
+from course_utils.data.rendered.portraits import match, save, save_mask, sitting
 
 REENACTMENTS = {"Face2Face", "NeuralTextures"}  # they take mouths from an album of the target's
 SELF_BLENDED = "SelfBlended"
@@ -22,8 +22,11 @@ ALBUM = 6  # photographs of a sitting that reenactments have at least
 
 def units(recipe: ForgedPictures) -> list[str]:
     """Return the pairs: "train_000_001", …"""
-    splits = [split for split, count in recipe.pairs.items() for _ in range(count)]
-    return [f"{split}_{2 * n:03}_{2 * n + 1:03}" for n, split in enumerate(splits)]
+    names, start = [], 0
+    for split, count in recipe.pairs.items():
+        names += [f"{split}_{a:03}_{b:03}" for a, b in match(recipe, range(start, start + 2 * count))]
+        start += 2 * count
+    return names
 
 
 def make(recipe: ForgedPictures, unit: str, folder: Path) -> None:

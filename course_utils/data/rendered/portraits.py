@@ -1,11 +1,13 @@
-"""Photographs of rendered people, and how they are written."""
+"""Rendered people: who is forged with whom, photographs of them, and how these are written."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from course_utils import paths
+from course_utils.data.recipes import Recipe
 from course_utils.data.rendered.clip import Clip, render_clip
 from course_utils.data.rendered.identity import draw_identity
 from course_utils.data.rendered.motion import talking
@@ -13,6 +15,13 @@ from course_utils.data.rendered.motion import talking
 RATE = 2.5  # photographs a second: no two of one sitting have the same expression
 NOTE = 320  # characters of every picture's note, so that the size of a file does not tell what it shows
 DRAWN = "DRAWN for teaching: a rendered head. This person does not exist."
+
+
+def match(recipe: Recipe, numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the people `numbers` (an even count) in pairs of similar skin and build, as forgers choose."""
+    people = {number: draw_identity(recipe.person(number)) for number in numbers}
+    alike = sorted(people, key=lambda number: (people[number].skin_tone, people[number].angularity))
+    return list(zip(alike[::2], alike[1::2], strict=True))
 
 
 def sitting(person: int, number: int, photographs: int, size: int) -> Clip:

@@ -16,6 +16,7 @@ from course_utils.data.recipes import TalkingHeads
 from course_utils.data.rendered.clip import Clip, render_clip
 from course_utils.data.rendered.identity import draw_identity
 from course_utils.data.rendered.motion import talking
+from course_utils.data.rendered.portraits import match
 from course_utils.data.video import write_video
 
 LISTS = "splits"
@@ -59,12 +60,12 @@ def make(recipe: TalkingHeads, unit: str, folder: Path) -> None:
 
 
 def _pairs(recipe: TalkingHeads) -> Iterator[tuple[str, list[str]]]:
-    """Yield the split and the names of each pair; who is with whom is drawn from the seed."""
-    people = np.random.default_rng([recipe.seed, 31]).permutation(2 * sum(recipe.pairs.values()))
-    numbers = iter(people.tolist())
+    """Yield the split and the names of each pair; who is in which split is drawn from the seed."""
+    people = np.random.default_rng([recipe.seed, 31]).permutation(2 * sum(recipe.pairs.values())).tolist()
     for split, count in recipe.pairs.items():
-        for _ in range(count):
-            yield split, [f"{next(numbers):03}", f"{next(numbers):03}"]
+        chosen, people = people[: 2 * count], people[2 * count :]
+        for pair in match(recipe, chosen):
+            yield split, [f"{number:03}" for number in pair]
 
 
 def _film(recipe: TalkingHeads, number: int) -> Clip:
