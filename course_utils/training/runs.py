@@ -16,14 +16,20 @@ from accelerate.utils import broadcast, broadcast_object_list, gather_object, se
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from course_utils import checkpoints
 from course_utils.data.datasets import batches
 from course_utils.errors import CourseError, RunError
 from course_utils.history import Run, read_history
 from course_utils.paths import write_json
-from course_utils.precision import Precision, choose
-from course_utils.progress import Progress, Sums
-from course_utils.settings import check_settings, configuration, digest, make_optimizer, make_scheduler
+from course_utils.training import checkpoints
+from course_utils.training.precision import Precision, choose
+from course_utils.training.progress import Progress, Sums
+from course_utils.training.settings import (
+    check_settings,
+    configuration,
+    digest,
+    make_optimizer,
+    make_scheduler,
+)
 
 
 class ResumableRun(ABC):
