@@ -13,6 +13,7 @@ from course_utils.data.datasets import NORMALISE, PictureDataset, train_transfor
 from course_utils.data.prepare import load_dataset
 from course_utils.intervals import auroc_interval
 from course_utils.models.simplenet import SimpleNet
+from course_utils.notebooks.run import commit
 from course_utils.predictions import predictions_table
 from course_utils.training import ClassificationTrainer
 
@@ -80,6 +81,7 @@ if __name__ == "__main__":
             "dataset": f"{DATASET} ({load_dataset(DATASET).edition})",
             "device": doctor.device_name(),
             "date": datetime.date.today().isoformat(),
+            "commit": commit(),
             "seeds": SEEDS,
             "variants": variants,
         }

@@ -72,7 +72,7 @@ def run(
         "run": folder.name,
         "profile": profile,
         "started": started.isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "settings": settings,
         **_machine(),
     }
@@ -226,7 +226,8 @@ def _machine() -> dict[str, Any]:
     return {"device": device_name(), "precision": precision_name()}
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
+    """Return the repository's commit, with ``-dirty`` where files differ from it; None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, cwd=paths.repository(), capture_output=True, text=True, check=False)

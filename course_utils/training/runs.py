@@ -204,6 +204,10 @@ class ResumableRun(ABC):
             checkpoints.save_weights(self.folder / "last.safetensors", checkpoints.weights_of(self.model))
             self._write_history(finished=True)
             (self.folder / "checkpoint.pt").unlink(missing_ok=True)
+        # A finished model stays in a notebook; what only training needs is three times as large as it.
+        self.progress.best_weights = None
+        self.optimizer.state.clear()
+        self.model.zero_grad()
 
     def _write_history(self, finished: bool) -> None:
         """Write history.json, the same for the same run; what differs from time to time is in timing.json."""
