@@ -186,7 +186,13 @@ def _prepare_datasets(notebooks: list[Notebook], values: dict[str, dict[str, Any
                 wanted[values[notebook.name].get(name, notebook.parameters[name].value)] = notebook.name
     for dataset, notebook in wanted.items():
         tell(notebook, f"preparing {dataset}")
-        load_dataset(dataset)
+        labels = set(load_dataset(dataset).samples["label"])
+        if labels != {0, 1}:
+            only = "real" if labels == {0} else "fake"
+            raise CourseError(
+                f"{notebook} needs real and fake pictures, and {dataset} holds only {only} ones. Name another"
+                " data set with --set; `course data list` shows them."
+            )
 
 
 def _execute_in_process(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
