@@ -11,7 +11,7 @@ from benchmarks.pictures import training_pictures
 from benchmarks.simplenet import measure
 from course_utils import paths
 from course_utils.models.simplenet import SimpleNet
-from course_utils.precision import choose
+from course_utils.training.precision import choose
 
 
 def main() -> None:

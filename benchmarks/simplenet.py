@@ -14,8 +14,8 @@ from torch.nn import functional
 from benchmarks.pictures import Pictures
 from benchmarks.plain import PlainTraining
 from course_utils.models.simplenet import SimpleNet
-from course_utils.settings import Choice, make_optimizer
 from course_utils.training import ClassificationTrainer
+from course_utils.training.settings import Choice, make_optimizer
 
 BATCH_SIZE = 32
 ADAM = {"name": "Adam", "params": {"lr": 1e-3}}

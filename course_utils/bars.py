@@ -1,6 +1,7 @@
 """Progress bars."""
 
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,8 +11,9 @@ from tqdm.auto import tqdm
 def bar(items: Iterable, shown: bool = True, **options: Any) -> tqdm:
     """Return `items` under a progress bar that vanishes at the end.
 
-    ``TQDM_DISABLE=1`` hides all bars: nobody watches one in a run of notebooks, and its last state would
-    stand in the report.
+    None is drawn where nobody watches: into a file, or with ``TQDM_DISABLE=1``, which runs of notebooks set,
+    since a bar's last state would stand in the report.
     """
-    hidden = not shown or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
+    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+    hidden = not shown or not watched or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
     return tqdm(items, leave=False, disable=hidden, **options)

@@ -124,7 +124,8 @@ def data_check(name: Annotated[str, typer.Argument(help="A data set's name.")]) 
     from course_utils.data.manifest import load_manifest
 
     report = check(load_manifest(name))
-    console.print(_table(report.counts.reset_index(), f"{name} in {report.root}"))
+    console.print(_table(report.counts.reset_index(), name))
+    console.print(f"Folder: {_plain(str(report.root))}", soft_wrap=True)
     console.print(f"Edition: {report.edition or 'none that the manifest knows'}")
     if report.findings:
         console.print(_table(report.table(), "Findings"))

@@ -70,11 +70,10 @@ def precision_name() -> str:
     """Return which fast number formats the device has; which one is used, a trial decides at training."""
     import torch
 
-    if torch.cuda.is_available():
-        return "bf16 and float32" if torch.cuda.is_bf16_supported() else "float32"
-    units = torch.backends.cpu.get_cpu_capability()
-    matrix_units = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return f"float32 and bf16 matrix units ({units})" if matrix_units else f"float32 ({units})"
+    from course_utils.training.precision import has_bf16_units
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16 and float32" if has_bf16_units(device) else "float32"
 
 
 def summary() -> str:

@@ -52,15 +52,15 @@ class Lesson:
         try:
             check(answer)
         except NotImplementedError as error:
-            reason = str(error) or "not answered yet"
+            reason = str(error) or f"{question}: not answered yet."
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{question}: {type(error).__name__}: {error}"
         else:
             print(f"✓ {question}: all visible checks passed. The notebook goes on with your version.")
             return answer
         self._fallbacks.append(question)
         self._write()
-        message = f"✗ {question}: {reason}\nThe notebook goes on with the course's version."
+        message = f"✗ {reason}\nThe notebook goes on with the course's version."
         style = "border-left:4px solid #b5651d;padding:.3em .8em;white-space:pre-wrap"
         warning = HTML(f'<div role="alert" style="{style}">{html.escape(message)}</div>')
         display({"text/plain": message, "text/html": warning.data}, raw=True)

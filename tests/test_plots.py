@@ -141,3 +141,9 @@ def test_lines_stand_out_from_white():
         ]
         luminance = np.dot((0.2126, 0.7152, 0.0722), linear)
         assert 1.05 / (luminance + 0.05) >= 3, colour
+
+
+def test_seeds_are_summed_up_with_mean_and_range():
+    measured = {"one": [0.5, 0.7], "other": [0.5, 0.5]}
+    sentence = plots.plot_seeds(measured, title="A", quantity="AUROC", chance=0.5, here=0.61)
+    assert "one 0.600 (0.500 to 0.700); other 0.500 (0.500 to 0.500). This run: 0.610" in sentence

@@ -53,10 +53,11 @@ def write_report(run_folder: Path, out: Path) -> Path:
             (out / page).write_text(notebook_page(node, entry["name"], state), encoding="utf-8")
         fallbacks = results.get("course_versions_used", [])
         notebooks.append(entry | {"title": title, "page": page, "course_versions_used": fallbacks})
+    papers = list(dict.fromkeys(row["published"].paper for row in rows if row["published"]))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
     index = out / "index.html"
     template = environment.get_template("report.html.j2")
-    index.write_text(template.render(run=run, notebooks=notebooks, rows=rows), encoding="utf-8")
+    index.write_text(template.render(run=run, notebooks=notebooks, rows=rows, papers=papers), encoding="utf-8")
     return index
 
 

@@ -72,7 +72,7 @@ def run(
         "run": folder.name,
         "profile": profile,
         "started": started.isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "settings": settings,
         **_machine(),
     }
@@ -186,7 +186,13 @@ def _prepare_datasets(notebooks: list[Notebook], values: dict[str, dict[str, Any
                 wanted[values[notebook.name].get(name, notebook.parameters[name].value)] = notebook.name
     for dataset, notebook in wanted.items():
         tell(notebook, f"preparing {dataset}")
-        load_dataset(dataset)
+        labels = set(load_dataset(dataset).samples["label"])
+        if labels != {0, 1}:
+            only = "real" if labels == {0} else "fake"
+            raise CourseError(
+                f"{notebook} needs real and fake pictures, and {dataset} holds only {only} ones. Name another"
+                " data set with --set; `course data list` shows them."
+            )
 
 
 def _execute_in_process(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
@@ -226,7 +232,8 @@ def _machine() -> dict[str, Any]:
     return {"device": device_name(), "precision": precision_name()}
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
+    """Return the repository's commit, with ``-dirty`` where files differ from it; None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, cwd=paths.repository(), capture_output=True, text=True, check=False)

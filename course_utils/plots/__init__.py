@@ -13,6 +13,7 @@ from course_utils.plots.scores import (
     plot_roc_both_directions,
     plot_score_histogram,
 )
+from course_utils.plots.seeds import plot_seeds
 from course_utils.plots.style import use_style
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "plot_roc",
     "plot_roc_both_directions",
     "plot_score_histogram",
+    "plot_seeds",
     "sample_grid",
     "use_style",
 ]

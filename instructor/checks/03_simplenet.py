@@ -179,7 +179,7 @@ QUESTIONS = [
             Criterion(points=1, text="a judgement from the pictures the student looked at"),
             Criterion(
                 points=3,
-                text="network or training: the comparison of reference runs that decides it, read correctly",
+                text="network or training: the comparison of reference runs that decides it, and what it leaves open",
             ),
             Criterion(points=2, text="a shortcut, and a test for it"),
         ),

@@ -648,39 +648,46 @@ titles = [
 caption = plots.sample_grid([synthetic_test[i][0] for i in chosen], titles)
 
 # %% [markdown]
-# A quick run cannot settle it: a few epochs on few pictures. The figure below therefore comes from longer runs of
-# ours at 256², kept with the course as numbers. Each is SimpleNet on synthetic faces; what differs is named.
-# Which change matters most: more epochs, a smaller learning rate, or a batch normalisation after each convolution?
+# One run cannot tell the network from the way it was trained. The figure below therefore comes from longer runs of
+# ours, kept with the course as numbers: SimpleNet on synthetic faces, each row with *one* thing changed, each dot
+# another seed. Before you look, order the changes by how much you expect them to matter: centring the pixel values
+# on zero, a ten times larger learning rate, a ten times smaller one, a quarter of the pictures, four times as many
+# epochs, half the image size. Then look at which rows stand on the dashed line, and at how far the seeds of one row
+# lie apart.
 
 # %%
-reference = json.loads((paths.repository() / "reference_runs" / "03_what_decides.json").read_text())
-print(
-    f"{reference['dataset']}, {reference['device']}, {reference['date']}, {reference['seeds']} seeds each"
+reference_file = paths.repository() / "reference_runs" / "03_what_decides.json"
+reference = json.loads(reference_file.read_text(encoding="utf-8"))
+print(f"{reference['dataset']} · {reference['device']} · {reference['date']}")
+caption = plots.plot_seeds(
+    {variant["name"]: variant["test_auroc"] for variant in reference["variants"]},
+    title="SimpleNet on synthetic faces, one thing changed",
+    quantity="test AUROC",
+    chance=0.5,
+    here=auroc_interval(synthetic_table).value,
 )
-for variant in reference["variants"]:
-    print(
-        f"{variant['name']:<44} test AUROC "
-        + ", ".join(f"{value:.2f}" for value in variant["test_auroc"])
-    )
 
 # %% [markdown]
 # **Question 17 · does-it-make-sense** (6 points, read by a person, about 20 minutes)
 #
-# (a) You have looked at the pictures: does it make sense that SimpleNet scores as it did in your run? (b) From the
-# reference runs: is it the *network* that is too small for synthetic faces, or the way it was trained? Name the
-# comparison that decides it. (c) One thing that such a detector could be using that has nothing to do with how the
-# faces were made, and how you would test for it.
+# (a) You have looked at the pictures: does it make sense that SimpleNet scores as it did in your run? (b) The
+# published run has 0.50 and concludes that the network is too simple for synthetic faces. From the reference runs:
+# is it the *network*, or the way it was trained? Name the comparison that decides it, and say what it cannot decide.
+# (c) One thing that such a detector could be using that has nothing to do with how the faces were made, and how you
+# would test for it.
 
 # %% [markdown] question="does-it-make-sense" tags=["answer"]
 # **Answer 17 · does-it-make-sense**
 #
 # <!-- BEGIN SOLUTION -->
 # (a) To the eye many of the synthetic faces are hard to tell, and some are easy (backgrounds, ears, teeth), so 50 % is
-# less than a person achieves. (b) Compare the published setting with the same network trained otherwise: where the same
-# architecture leaves chance with another learning rate or normalisation, capacity was not what was missing. Where no
-# variant does, the network or the number of pictures is the limit. (c) Framing, background or sharpness of the
-# two collections; JPEG history if the files were not re-encoded alike. Test by covering the face, or by training a
-# linear model on a 16 x 16 thumbnail: if that alone beats chance, the collection gives the classes away.
+# less than a person achieves. (b) The same network on the same pictures is above chance in the first row, and stands
+# on the dashed line when the pixels are not centred or the learning rate is ten times larger: so it is not too simple.
+# A training that never started looks exactly like a network that cannot. What the rows cannot decide is why the
+# published run stood at 0.50, since its pictures and preprocessing were others; and the seeds of one row lie so far
+# apart that a single run, either way, proves little. (c) Framing, background or sharpness of the two collections, or
+# JPEG history if the files were not re-encoded alike. Test by covering the face, or with a linear model on a 16 x 16
+# thumbnail: if that alone beats chance, the collection gives the classes away.
 # <!-- END SOLUTION -->
 
 # %% [markdown]

@@ -223,7 +223,7 @@ def test_a_students_own_dataset_is_as_reproducible():
 
 
 def test_workers_only_where_they_pay_and_can_import_the_dataset(monkeypatch):
-    monkeypatch.setattr(datasets, "_cores", lambda: 16)
+    monkeypatch.setattr(datasets, "processor_cores", lambda: 16)
     assert choose_workers(StudentDataset()) == 8
     assert choose_workers(StudentDataset(500)) == 0
 
@@ -237,5 +237,5 @@ def test_workers_only_where_they_pay_and_can_import_the_dataset(monkeypatch):
     with_lambda = StudentDataset()
     with_lambda.transform = v2.Lambda(lambda picture: picture)
     assert choose_workers(with_lambda) == 0
-    monkeypatch.setattr(datasets, "_cores", lambda: 4)
+    monkeypatch.setattr(datasets, "processor_cores", lambda: 4)
     assert choose_workers(StudentDataset()) == 0

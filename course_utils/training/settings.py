@@ -39,7 +39,7 @@ class Settings(BaseModel):
             times as large, in less memory (except for batch normalisation, which sees single batches).
         patience: stop after so many epochs without a better one; None never stops early.
         monitor: what chooses the best epoch: "val_acc" (the highest) or "val_loss" (the lowest).
-        precision: "auto", "float32" or "bf16" (see `course_utils.precision.choose`).
+        precision: "auto", "float32" or "bf16" (see `course_utils.training.precision.choose`).
         workers: processes that load data, or "auto".
         seed: of the order, augmentation and dropout; None derives it from everything else.
         checkpoint_seconds: at most so much work is lost when the run is killed.

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import torch
-from test_training import build, linear_model
+from test_trainer import build, linear_model
 
 if __name__ == "__main__":
     model = linear_model()

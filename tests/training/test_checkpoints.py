@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import checkpoints
 from course_utils.errors import CourseError
+from course_utils.training import checkpoints
 
 SETTINGS = {"epochs": 2, "optimizer": {"name": "SGD", "params": {}}}
 

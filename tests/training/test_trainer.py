@@ -15,16 +15,15 @@ from sklearn.metrics import accuracy_score
 from torch import nn
 from torch.utils.data import Dataset
 
-from course_utils import checkpoints
 from course_utils.data.datasets import EpochBatches
 from course_utils.errors import CourseError
 from course_utils.history import read_history
 from course_utils.models.simplenet import SimpleNet
-from course_utils.progress import CURVES
-from course_utils.training import ClassificationTrainer
+from course_utils.training import ClassificationTrainer, checkpoints
+from course_utils.training.progress import CURVES
 
 TESTS = Path(__file__).parent
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS.parent)}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS.parents[1])}
 SGD = {"name": "SGD", "params": {"lr": 0.1}}
 
 
@@ -292,7 +291,7 @@ def test_two_processes_train_like_one(tmp_path):
             **os.environ,
             "ACCELERATE_USE_CPU": "1",
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(TESTS.parent),
+            "PYTHONPATH": str(TESTS.parents[1]),
         },
         capture_output=True,
         check=True,

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import precision
 from course_utils.errors import CourseError
-from course_utils.precision import Precision, choose
+from course_utils.training import precision
+from course_utils.training.precision import Precision, choose
 
 PICTURES = torch.zeros(2, 3, 8, 8)
 CPU = torch.device("cpu")

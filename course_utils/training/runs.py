@@ -16,14 +16,20 @@ from accelerate.utils import broadcast, broadcast_object_list, gather_object, se
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from course_utils import checkpoints
 from course_utils.data.datasets import batches
 from course_utils.errors import CourseError, RunError
 from course_utils.history import Run, read_history
 from course_utils.paths import write_json
-from course_utils.precision import Precision, choose
-from course_utils.progress import Progress, Sums
-from course_utils.settings import check_settings, configuration, digest, make_optimizer, make_scheduler
+from course_utils.training import checkpoints
+from course_utils.training.precision import Precision, choose
+from course_utils.training.progress import Progress, Sums
+from course_utils.training.settings import (
+    check_settings,
+    configuration,
+    digest,
+    make_optimizer,
+    make_scheduler,
+)
 
 
 class ResumableRun(ABC):
@@ -198,6 +204,10 @@ class ResumableRun(ABC):
             checkpoints.save_weights(self.folder / "last.safetensors", checkpoints.weights_of(self.model))
             self._write_history(finished=True)
             (self.folder / "checkpoint.pt").unlink(missing_ok=True)
+        # A finished model stays in a notebook; what only training needs is three times as large as it.
+        self.progress.best_weights = None
+        self.optimizer.state.clear()
+        self.model.zero_grad()
 
     def _write_history(self, finished: bool) -> None:
         """Write history.json, the same for the same run; what differs from time to time is in timing.json."""

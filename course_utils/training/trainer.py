@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 from course_utils.bars import bar
 from course_utils.data.datasets import batches
 from course_utils.errors import CourseError
-from course_utils.progress import Outcome, Sums
-from course_utils.runs import ResumableRun
+from course_utils.training.progress import Outcome, Sums
+from course_utils.training.runs import ResumableRun
 
 
 class Trainer(ResumableRun, ABC):
@@ -33,7 +33,7 @@ class Trainer(ResumableRun, ABC):
         validation: dataset that chooses the best epoch.
         test: dataset that is evaluated after each epoch and chooses nothing; may be None.
         folder: where everything is written; one run, one folder.
-        settings: name, dataset_name, epochs, batch_size, optimizer, …: see `course_utils.settings.Settings`.
+        settings: name, dataset_name, epochs, batch_size, optimizer, …: see `training.settings.Settings`.
 
     Raises:
         CourseError: a setting is unknown, missing or out of range.
