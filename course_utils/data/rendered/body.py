@@ -14,7 +14,9 @@ def make_ears(skull: Skull, spacing: float) -> list[Surface]:
     across, up = np.meshgrid(np.linspace(-1, 1, int(0.75 * n)), np.linspace(1, -1, n))
     radius = np.hypot(across / (0.86 + 0.16 * up), up)
     rim = np.exp(-0.5 * ((radius - 0.86) / 0.09) ** 2) * smoothstep(-0.75, -0.35, up + 0.4 * across)
-    fold = np.exp(-0.5 * ((np.hypot((across + 0.15) / 0.75, up - 0.05) - 0.5) / 0.10) ** 2) * smoothstep(-0.5, 0, up)
+    fold = np.exp(-0.5 * ((np.hypot((across + 0.15) / 0.75, up - 0.05) - 0.5) / 0.10) ** 2) * smoothstep(
+        -0.5, 0, up
+    )
     bowl = bump(across, up, (-0.25, -0.15), (0.25, 0.28))
     out = 0.05 * rim + 0.03 * fold - 0.06 * bowl - 0.05 * smoothstep(0.85, 1.0, radius)
     tint = 1 - 0.55 * bowl - 0.22 * (1 - rim) * smoothstep(0.9, 0.6, radius)
@@ -35,10 +37,12 @@ def make_ears(skull: Skull, spacing: float) -> list[Surface]:
 
 
 def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
-    """Return what an open mouth shows: the upper teeth, and what moves with the jaw (lower teeth, tongue, dark)."""
+    """Return what an open mouth shows: the dark, the upper teeth, the tongue and the lower teeth."""
     p = skull.plan
     width = p.mouth_width + 0.1  # smiles widen the mouth
-    x, y = np.meshgrid(np.arange(-width, width, spacing), np.arange(p.mouth_y + 0.18, p.mouth_y - 0.42, -spacing))
+    x, y = np.meshgrid(
+        np.arange(-width, width, spacing), np.arange(p.mouth_y + 0.18, p.mouth_y - 0.42, -spacing)
+    )
     arch = skull.point(*skull.locate(x, p.mouth_y + 0 * x))[2] - 0.35 * x**2
     cavity = linear((70, 24, 24))[:, None, None] * (0.35 + 0 * x)
     gaps = 1 - 0.30 * np.exp(-0.5 * ((np.abs((x / 0.062 + 0.5) % 1 - 0.5)) / 0.06) ** 2)
@@ -50,13 +54,23 @@ def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
 
     edge = p.mouth_y - 0.058 + 0.010 * np.abs(np.sin(x / 0.062 * np.pi))
     upper = (y > edge) & (y < p.mouth_y + 0.06) & (np.abs(x) < 0.62 * p.mouth_width)
-    surfaces.append(_inside(skull, np.stack([x, y, arch - 0.085]), enamel, 0.0).select(np.flatnonzero(upper.ravel())))
+    surfaces.append(
+        _inside(skull, np.stack([x, y, arch - 0.085]), enamel, 0.0).select(np.flatnonzero(upper.ravel()))
+    )
 
-    tongue = linear((172, 84, 82))[:, None, None] * (1 - 0.4 * np.exp(-0.5 * (x / 0.012) ** 2)) * (0.55 + 0 * y)
+    tongue = (
+        linear((172, 84, 82))[:, None, None] * (1 - 0.4 * np.exp(-0.5 * (x / 0.012) ** 2)) * (0.55 + 0 * y)
+    )
     tip = (y < p.mouth_y - 0.02) & (np.abs(x) < 0.17) & (y > p.mouth_y - 0.3)
     round_tongue = arch - 0.17 - 0.5 * (y - p.mouth_y + 0.1) ** 2
-    surfaces.append(_inside(skull, np.stack([x, y + 0.0, round_tongue]), tongue, 0.85).select(np.flatnonzero(tip.ravel())))
-    low = (y < p.mouth_y - 0.045 - 0.006 * np.sin(x / 0.05 * np.pi) ** 2) & (y > p.mouth_y - 0.15) & (np.abs(x) < 0.17)
+    surfaces.append(
+        _inside(skull, np.stack([x, y + 0.0, round_tongue]), tongue, 0.85).select(np.flatnonzero(tip.ravel()))
+    )
+    low = (
+        (y < p.mouth_y - 0.045 - 0.006 * np.sin(x / 0.05 * np.pi) ** 2)
+        & (y > p.mouth_y - 0.15)
+        & (np.abs(x) < 0.17)
+    )
     lower = _inside(skull, np.stack([x, y, arch - 0.115]), 0.75 * enamel, 1.0)
     return [*surfaces, lower.select(np.flatnonzero(low.ravel()))]
 
@@ -112,7 +126,7 @@ def make_neck(skull: Skull, spacing: float) -> Surface:
     """Return the neck; its upper end turns with the head."""
     identity, s = skull.identity, skull.identity.shape
     wide = 0.44 + 0.09 * identity.angularity + 0.015 * s["neck"] + 0.02 * s["fullness"]
-    theta = np.linspace(-2.0, 2.0, int(4 * 0.5 / spacing * 0.95))[None]
+    theta = np.linspace(-np.pi, np.pi, int(3.2 / spacing))[None]
     y = np.linspace(-0.55, -1.85, int(1.3 / spacing))[:, None]
     flare = 0.05 * smoothstep(-1.3, -1.6, y) + 0.04 * smoothstep(-0.9, -0.6, y)
     x = (wide + flare) * np.sin(theta)
@@ -131,15 +145,20 @@ def make_neck(skull: Skull, spacing: float) -> Surface:
     return patch(np.stack(np.broadcast_arrays(x, y, z)), albedo, Part.NECK, gloss=0.15, follow=follow)
 
 
-def make_torso(skull: Skull, spacing: float) -> Surface:
-    """Return shoulders and chest in their clothes; nothing of it follows the head."""
+def make_torso(skull: Skull, spacing: float) -> list[Surface]:
+    """Return chest and back in their clothes; nothing of them follows the head."""
     identity = skull.identity
     rng = np.random.default_rng([identity.seed, 7])
     shoulder = 1.62 + 0.28 * identity.angularity + 0.05 * identity.shape["width"]
     x, depth = np.meshgrid(np.arange(-2.4, 2.4, spacing), 2.0 * np.arange(0, 1, 0.6 * spacing) ** 1.5)
     side = np.abs(x)
     # The upper edge of the body, falling from the neck to the shoulders, then around them.
-    edge = -1.40 - 0.36 * smoothstep(0.35, 1.2, side) - 0.10 * side - 1.4 * np.clip(side - shoulder + 0.25, 0, None) ** 1.7
+    edge = (
+        -1.40
+        - 0.36 * smoothstep(0.35, 1.2, side)
+        - 0.10 * side
+        - 1.4 * np.clip(side - shoulder + 0.25, 0, None) ** 1.7
+    )
     y = edge - depth
     fall = np.clip(depth, 0, None)
     z = -0.28 + 0.85 * (1 - np.clip(1 - fall / 0.8, 0, 1) ** 2.5) - 0.28 * side**2
@@ -152,9 +171,13 @@ def make_torso(skull: Skull, spacing: float) -> Surface:
         opening = 0.34 * (1 - np.clip((-1.5 - y) / 1.6, 0, 1))
         shirt = side < opening + 0.08
         albedo = np.where(shirt, linear((222, 222, 220))[:, None, None] * folds, albedo)
-        lapel = np.exp(-0.5 * ((side - opening - 0.08) / 0.02) ** 2) + 0.6 * np.exp(-0.5 * ((side - opening - 0.42) / 0.015) ** 2) * (y > -2.3)
+        lapel = np.exp(-0.5 * ((side - opening - 0.08) / 0.02) ** 2) + 0.6 * np.exp(
+            -0.5 * ((side - opening - 0.42) / 0.015) ** 2
+        ) * (y > -2.3)
         albedo = albedo * (1 - 0.55 * np.clip(lapel, 0, 1))
-    reach = 0.50 * np.sqrt(np.clip(1 - ((y + 1.35) / (neckline + 1.35)) ** 2, 0, 1)) if neckline < -1.4 else 0 * y
+    reach = (
+        0.50 * np.sqrt(np.clip(1 - ((y + 1.35) / (neckline + 1.35)) ** 2, 0, 1)) if neckline < -1.4 else 0 * y
+    )
     if identity.garment in ("collar", "jacket"):
         reach = 0.42 * np.clip(1 - (-1.38 - y) / (-1.38 - neckline), 0, 1)
     band = np.exp(-0.5 * ((side - reach - 0.05) / 0.022) ** 2) * (y > neckline - 0.1)
@@ -163,4 +186,6 @@ def make_torso(skull: Skull, spacing: float) -> Surface:
     skin = linear(identity.skin)[:, None, None] * (0.9 - 0.25 * smoothstep(-1.9, -1.4, y))
     albedo = np.where(bare, skin, albedo)
     part[bare] = Part.NECK
-    return patch(np.stack([x, y, z]), np.clip(albedo, 0.003, 0.9), part, gloss=0.05, follow=0.0)
+    front = patch(np.stack([x, y, z]), np.clip(albedo, 0.003, 0.9), part, gloss=0.05, follow=0.0)
+    plain = np.clip(cloth[:, None, None] * folds, 0.003, 0.9)
+    return [front, patch(np.stack([-x, y, -0.56 - 0.8 * (z + 0.28)]), plain, Part.CLOTHES, follow=0.0)]

@@ -1,4 +1,4 @@
-"""Eyes: a patch of skin over each eyeball on which lids, iris, pupil and highlights are painted for each frame."""
+"""Eyes: a patch of skin over each eyeball; lids, iris and highlights are painted on it for each frame."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,9 @@ REACH = (1.45, 0.95)  # of a patch to the sides and up or down, in half-widths o
 IRIS, PUPIL = 0.43, 0.17  # radii, in half-widths of the eye
 
 
-def lids(identity: Identity, opening: float, u: np.ndarray, openness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lids(
+    identity: Identity, opening: float, u: np.ndarray, openness: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the heights of the edges of the upper and the lower lid, in half-widths of the eye.
 
     Args:
@@ -30,7 +32,7 @@ def lids(identity: Identity, opening: float, u: np.ndarray, openness: np.ndarray
 
 
 def eye_place(skull: Skull, side: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return the points (3 x ...) at (u, v), in half-widths from the middle of the eye on `side` (-1 or 1)."""
+    """Return the points (3 x ...) (u, v) half-widths from the middle of the eye on `side` (-1 or 1)."""
     plan = skull.plan
     x = side * (plan.eye_x + plan.eye_width * u)
     y = plan.eye_width * (v + plan.eye_tilt * u)
@@ -87,11 +89,14 @@ class Eyes:
         inside *= np.abs(u) < 1
 
         away = np.hypot(u - gaze[0] * self.side, v - gaze[1] - 0.08)
-        ball = linear((232, 226, 222))[:, None] * (1 - 0.30 * smoothstep(0.45, 1.0, np.abs(u)))
+        white = 1 - 0.10 * (self.identity.skin_tone - 1)  # eyes look as bright as their surroundings let them
+        ball = white * linear((228, 221, 216))[:, None] * (1 - 0.35 * smoothstep(0.45, 1.0, np.abs(u)))
         corner = smoothstep(-0.80, -0.97, u)
         ball += 0.6 * corner * (linear((196, 120, 112))[:, None] - ball)
         radius = away / IRIS
-        colour = linear(self.identity.iris)[:, None] * (0.8 + 0.9 * smoothstep(0.95, 0.35, radius) * (radius > 0.3))
+        colour = linear(self.identity.iris)[:, None] * (
+            0.8 + 0.9 * smoothstep(0.95, 0.35, radius) * (radius > 0.3)
+        )
         colour = colour * (1 - 0.65 * smoothstep(0.72, 1.0, radius))
         ball += np.clip((IRIS - away) / soft + 0.5, 0, 1) * (colour - ball)
         ball *= 1 - 0.97 * np.clip((PUPIL - away) / soft + 0.5, 0, 1)
@@ -101,10 +106,19 @@ class Eyes:
         shine += 0.25 * np.exp(-0.5 * (((shine_x - 0.16) / 0.06) ** 2 + ((v - gaze[1] + 0.07) / 0.06) ** 2))
 
         within = smoothstep(1.12, 0.9, np.abs(u))
-        lash = (0.75 + 0.25 * smoothstep(-0.6, 0.8, u)) * within * np.exp(-0.5 * ((v - upper - 0.03) / 0.055) ** 2)
+        lash = (
+            (0.75 + 0.25 * smoothstep(-0.6, 0.8, u))
+            * within
+            * np.exp(-0.5 * ((v - upper - 0.03) / 0.055) ** 2)
+        )
         lash += 0.35 * within * smoothstep(-1, 0.5, u) * np.exp(-0.5 * ((v - lower + 0.02) / 0.04) ** 2)
         open_lid, _ = lids(self.identity, self.opening, u, np.float32(1))
-        crease = 0.40 * min(1, 0.3 + openness) * smoothstep(1.35, 0.85, np.abs(u)) * np.exp(-0.5 * ((v - 1.08 * open_lid - 0.17) / 0.05) ** 2)
+        crease = (
+            0.40
+            * min(1, 0.3 + openness)
+            * smoothstep(1.35, 0.85, np.abs(u))
+            * np.exp(-0.5 * ((v - 1.08 * open_lid - 0.17) / 0.05) ** 2)
+        )
         lid = self.surface.albedo * (1 - np.clip(crease, 0, 0.6))
         albedo = lid + inside * (ball - lid)
         albedo = albedo * (1 - np.clip(lash * (1.0 - 0.4 * self.identity.angularity), 0, 0.92))

@@ -55,14 +55,32 @@ def make_hair(skull: Skull, spacing: float, around: np.ndarray, down: np.ndarray
     return surfaces
 
 
-def _strands(identity: Identity, rng: np.random.Generator, across: np.ndarray, along: np.ndarray) -> np.ndarray:
+def head_outline(skull: Skull) -> np.ndarray:
+    """Return points (3 x n) all around a head with its hair, but for what hangs below."""
+    around, down = np.meshgrid(np.linspace(-np.pi, np.pi, 49), np.linspace(0.05, np.pi - 0.05, 33))
+    skin = skull.point(around, down)
+    top, sides, _ = VOLUME[skull.identity.hair_style]
+    thick = np.where(
+        skin[1] > hairline(skull.identity, around), sides + (top - sides) * smoothstep(0.35, 0.95, skin[1]), 0
+    )
+    return (skin + skin_of(skin)[0] * thick).reshape(3, -1)
+
+
+def _strands(
+    identity: Identity, rng: np.random.Generator, across: np.ndarray, along: np.ndarray
+) -> np.ndarray:
     """Return how light strands are (about -1 to 1): streaks that run where `across` is constant."""
     curl = VOLUME[identity.hair_style][2]
     sway = wander(rng, (96, 96), (12, 12))
     wide = _noise(sway, along * 1.3, across * 0.5)
     across = across + curl * 0.10 * np.sin(9 * along + 5 * wide) + 0.05 * wide
-    fine, coarse = rng.uniform(-1, 1, (64, 512)).astype(np.float32), rng.uniform(-1, 1, (24, 64)).astype(np.float32)
-    streaks = 0.55 * _noise(fine, along * 0.06, across * 0.16) + 0.45 * _noise(coarse, along * 0.1, across * 0.28)
+    fine, coarse = (
+        rng.uniform(-1, 1, (64, 512)).astype(np.float32),
+        rng.uniform(-1, 1, (24, 64)).astype(np.float32),
+    )
+    streaks = 0.55 * _noise(fine, along * 0.06, across * 0.16) + 0.45 * _noise(
+        coarse, along * 0.1, across * 0.28
+    )
     if identity.hair_style == "curly":
         lumps = rng.uniform(-1, 1, (128, 128)).astype(np.float32)
         streaks = 0.3 * streaks + 0.9 * _noise(lumps, along * 0.16, across * 0.16)
@@ -71,7 +89,9 @@ def _strands(identity: Identity, rng: np.random.Generator, across: np.ndarray, a
 
 def _noise(table: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Look smooth noise up in a table that repeats; 1 is the table's whole height or width."""
-    rows, columns = (np.asarray(a * n % n, np.float32) for a, n in zip((rows, columns), table.shape, strict=True))
+    rows, columns = (
+        np.asarray(a * n % n, np.float32) for a, n in zip((rows, columns), table.shape, strict=True)
+    )
     return cv2.remap(table, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
@@ -103,7 +123,9 @@ def _cap(skull: Skull, around: np.ndarray, down: np.ndarray, rng: np.random.Gene
     thick = thick * (0.15 + 0.85 * grown) * (1 + (0.12 + 0.22 * curl) * lumps)
     if identity.hair_style == "parted":
         away = x - identity.parting
-        groove = np.exp(-0.5 * (away / 0.028) ** 2) * smoothstep(0.45, 0.75, y) * smoothstep(-0.4, 0.1, skin[2])
+        groove = (
+            np.exp(-0.5 * (away / 0.028) ** 2) * smoothstep(0.45, 0.75, y) * smoothstep(-0.4, 0.1, skin[2])
+        )
         sweep = smoothstep(0, -0.35 * np.sign(identity.parting), away)
         thick = thick * (1 - 0.75 * groove) + 0.05 * sweep * smoothstep(0.5, 0.9, y) * grown
         streaks = streaks - 1.2 * groove
@@ -112,12 +134,14 @@ def _cap(skull: Skull, around: np.ndarray, down: np.ndarray, rng: np.random.Gene
     chosen = np.flatnonzero((inside > 0).ravel())
     gloss = 0.25 + 0.3 * np.clip(streaks, 0, 1)
     outside = patch(grid, _colour(identity, streaks, shade), Part.HAIR, gloss).select(chosen)
-    under = patch(skin + normal * (0.75 * thick), _colour(identity, streaks, 0.35 + 0 * shade), Part.HAIR).select(chosen)
+    under = patch(
+        skin + normal * (0.75 * thick), _colour(identity, streaks, 0.35 + 0 * shade), Part.HAIR
+    ).select(chosen)
     return [outside, under, _lining(under)] if curl > 0.4 else [outside, _lining(outside)]
 
 
 def _lining(surface: Surface) -> Surface:
-    """Return the inner side of hair, which is seen under its edges: the same points, darker, facing inwards."""
+    """Return the inner side of hair, seen under its edges: the same points, darker, facing inwards."""
     return replace(surface, normal=-surface.normal, albedo=0.4 * surface.albedo, gloss=0 * surface.gloss)
 
 
@@ -138,7 +162,14 @@ def _curtain(skull: Skull, spacing: float, rng: np.random.Generator) -> list[Sur
     rolled = smoothstep(0, 0.3, edge)
     wave = curl * 0.09 * np.sin(5.5 * y + 3 * wander(rng, streaks.shape, (3, 6)))
     flare = -0.05 if identity.hair_style == "bob" else 0.10
-    out = sides + 0.05 + 0.06 * np.sin(np.pi * fall) + flare * fall + wave + 0.025 * cv2.GaussianBlur(streaks, (0, 0), 2)
+    out = (
+        sides
+        + 0.05
+        + 0.06 * np.sin(np.pi * fall)
+        + flare * fall
+        + wave
+        + 0.025 * cv2.GaussianBlur(streaks, (0, 0), 2)
+    )
     factor = 1 + out * (0.45 + 0.55 * rolled) / np.hypot(body[0], body[2])
     ends = end + 0.12 + 0.03 * wander(rng, streaks.shape, (2, 16)) + 0.05 * streaks
     grid = np.stack([body[0] * factor, y + 0 * around, (body[2] + 0.1) * factor - 0.1])
@@ -155,5 +186,11 @@ def _bun(skull: Skull, spacing: float, rng: np.random.Generator) -> Surface:
     theta, phi = np.meshgrid(np.linspace(-np.pi, np.pi, 2 * n), np.linspace(0.05, np.pi - 0.05, n))
     streaks = _strands(skull.identity, rng, phi, theta * 0.5)
     r = 0.30 * (1 + 0.05 * streaks)
-    grid = np.stack([r * np.sin(phi) * np.sin(theta), 1.12 + r * 0.85 * np.cos(phi), -0.55 + r * np.sin(phi) * np.cos(theta)])
+    grid = np.stack(
+        [
+            r * np.sin(phi) * np.sin(theta),
+            1.12 + r * 0.85 * np.cos(phi),
+            -0.55 + r * np.sin(phi) * np.cos(theta),
+        ]
+    )
     return patch(grid, _colour(skull.identity, streaks, 0.8 + 0 * phi), Part.HAIR, gloss=0.3)

@@ -1,6 +1,6 @@
-"""The shape of a head: cross-sections stacked from crown to chin, and the hills and valleys of a face on them.
+"""The shape of a head: cross-sections stacked from crown to chin, with the hills and valleys of a face.
 
-Units: the eyes are at y = 0, 0.66 apart; the crown is near y = 1.2, the chin near -1.2, the ears near x = 0.8.
+Units: the eyes are at y = 0, 0.66 apart; the crown is near y = 1.2, the chin near -1.2, an ear near x = 0.8.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from course_utils.data.rendered.identity import Identity
 from course_utils.data.rendered.surface import bump, smoothstep
 
 # Cross-sections by the height of the point on a unit sphere (1 crown, -1 chin): the half-width as a share of
-# the sphere's, how far the widest place lies in front of the ears, and the depth before and behind it. Read off
-# frontal and profile views of the mean head.
+# the sphere's, how far the widest place lies in front of the ears, and the depth before and behind it. Drawn
+# by hand after frontal and profile views of heads.
 LEVELS = [-1.0, -0.94, -0.86, -0.74, -0.62, -0.43, -0.22, 0.0, 0.17, 0.35, 0.55, 0.8, 1.0]
 WIDTH = [0.80, 0.74, 0.725, 0.725, 0.735, 0.765, 0.79, 0.805, 0.83, 0.87, 0.91, 0.95, 0.96]
 MIDDLE = [0.52, 0.49, 0.43, 0.33, 0.22, 0.06, -0.04, -0.08, -0.10, -0.10, -0.10, -0.10, -0.10]
@@ -103,7 +103,9 @@ class Skull:
         chin_y = -1.06 * p.chin
         height = -0.115 * bump(side, y, (p.eye_x - 0.01, -0.01), (0.17, 0.115))  # sockets
         height -= 0.02 * bump(side, y, (0.15, 0.02), (0.06, 0.09))  # beside the bridge
-        height += (0.025 + 0.025 * strong + 0.008 * s["brow_ridge"]) * bump(side, y, (0.28, 0.17), (0.24, 0.07))
+        height += (0.025 + 0.025 * strong + 0.008 * s["brow_ridge"]) * bump(
+            side, y, (0.28, 0.17), (0.24, 0.07)
+        )
         height += 0.02 * bump(side, y, (0, 0.5), (0.4, 0.25))  # forehead
         height -= 0.03 * bump(side, y, (0.68, 0.2), (0.12, 0.2))  # temples
         height += (0.055 + 0.012 * s["cheekbones"]) * bump(side, y, (0.47, -0.27), (0.2, 0.15))
@@ -153,7 +155,9 @@ class Skull:
         lips += 0.62 * lower * across**1.3 * np.exp(-0.5 * ((y - below) / (0.5 * lower)) ** 2)
         lips -= 0.03 * across**0.5 * np.exp(-0.5 * ((y - p.mouth_y) / 0.018) ** 2)
         lips -= 0.03 * bump(side, y, (p.mouth_width + 0.02, p.mouth_y - 0.005), (0.03, 0.03))  # corners
-        gutter = smoothstep(p.mouth_y + upper, p.mouth_y + upper + 0.04, y) * smoothstep(p.nose_y, p.nose_y - 0.04, y)
+        gutter = smoothstep(p.mouth_y + upper, p.mouth_y + upper + 0.04, y) * smoothstep(
+            p.nose_y, p.nose_y - 0.04, y
+        )
         return lips - 0.018 * gutter * np.exp(-0.5 * (side / 0.028) ** 2)
 
     def locate(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -172,7 +176,7 @@ class Skull:
 
 
 def expression_fields(plan: Proportions, x: np.ndarray, y: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Return the displacement (5 x 3 x ... float32) of the skin at (x, y) by each expression at full strength.
+    """Return the displacement (5 x 3 x ... float32) of the skin at (x, y) by each expression in full.
 
     `below` is True for what belongs to the lower lip or lies under it: the mouth parts between the two.
     """

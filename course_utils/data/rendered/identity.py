@@ -10,9 +10,9 @@ Beard = Literal["none", "stubble", "moustache", "goatee", "full"]
 Garment = Literal["crew", "collar", "jacket", "turtleneck"]
 Colour = tuple[float, float, float]
 
-# Skin seen in white light by Fitzpatrick's six types, and the hair and eyes that go with them: sRGB, 0 to 255.
+# Skin in white light by Fitzpatrick's six types, and the hair and eyes that go with them: sRGB, 0 to 255.
 SKIN = np.array(
-    [(242, 205, 183), (232, 188, 157), (213, 164, 126), (180, 127, 90), (134, 88, 60), (92, 60, 44)]
+    [(242, 205, 183), (232, 188, 157), (213, 164, 126), (180, 127, 90), (136, 90, 62), (100, 66, 49)]
 )
 HAIR = np.array(
     [(26, 21, 19), (44, 31, 24), (74, 49, 33), (112, 76, 47), (168, 126, 78), (206, 168, 112), (143, 70, 38)]
@@ -31,8 +31,8 @@ HAIR_SHARE = np.array(
 IRIS = np.array([(58, 36, 22), (88, 56, 30), (112, 92, 52), (92, 112, 92), (96, 128, 156), (120, 138, 150)])
 CLOTHES = np.array(
     [
-        (38, 44, 58), (96, 30, 36), (52, 78, 64), (150, 150, 148), (60, 84, 128), (30, 30, 32), (176, 150, 116),
-        (196, 112, 84), (214, 210, 200), (104, 72, 112), (72, 110, 130), (186, 164, 84),
+        (38, 44, 58), (96, 30, 36), (52, 78, 64), (150, 150, 148), (60, 84, 128), (30, 30, 32),
+        (176, 150, 116), (196, 112, 84), (214, 210, 200), (104, 72, 112), (72, 110, 130), (186, 164, 84),
     ]
 )  # fmt: skip
 GREY = np.array((196, 192, 188))
@@ -102,7 +102,9 @@ def draw_identity(seed: int) -> Identity:
     hair = HAIR[rng.choice(len(HAIR), p=HAIR_SHARE[tone - 1])] * rng.normal(1, 0.08)
     brow = 0.8 * hair + 0.2 * skin * 0.5
     hair, brow = hair + greying * (GREY - hair), brow + 0.6 * greying * (GREY - brow)
-    irises = np.array([0.15, 0.18, 0.15, 0.12, 0.25, 0.15]) if tone <= 2 else np.array([5, 4, 1, 0.2, 0, 0]) / 10.2
+    irises = (
+        np.array([0.15, 0.18, 0.15, 0.12, 0.25, 0.15]) if tone <= 2 else np.array([5, 4, 1, 0.2, 0, 0]) / 10.2
+    )
     redness = rng.uniform(0.1, 1) if angularity < 0.4 else rng.uniform(0, 0.2)
     lips = skin * (0.92 - 0.08 * redness, 0.68 - 0.20 * redness, 0.68 - 0.14 * redness)
 
@@ -110,7 +112,13 @@ def draw_identity(seed: int) -> Identity:
     beard = str(rng.choice(beards, p=[0.42, 0.22, 0.08, 0.12, 0.16])) if angularity > 0.55 else "none"
     curliness = 0.12 + 0.11 * max(0, tone - 3)
     if angularity > 0.5:
-        styles = {"bald": 0.05 + 0.25 * aging, "cropped": 0.3, "short": 0.25, "parted": 0.25, "curly": curliness}
+        styles = {
+            "bald": 0.05 + 0.25 * aging,
+            "cropped": 0.3,
+            "short": 0.25,
+            "parted": 0.25,
+            "curly": curliness,
+        }
     else:
         styles = {"bob": 0.22, "long": 0.25, "wavy": 0.25, "bun": 0.16, "short": 0.06, "curly": curliness}
     weights = np.array(list(styles.values()))

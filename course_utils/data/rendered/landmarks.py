@@ -13,7 +13,7 @@ EYE_U = np.array([1, 0.38, -0.38, -1, -0.38, 0.38])  # outer corner, over the up
 
 
 class Landmarks:
-    """Where the landmarks of one head are; the eyes' (36 to 47) depend on the lids, see `eyes`."""
+    """Where the landmarks of one head are; the eyes' (36 to 47) depend on the lids."""
 
     def __init__(self, skull: Skull) -> None:
         self.skull = skull
@@ -27,10 +27,12 @@ class Landmarks:
         phi = np.concatenate([phi, phi[-2::-1]])[:, None]
         sign = np.concatenate([-np.ones(8), [0], np.ones(8)])[:, None]
         self.outline = skull.point(sign * CONTOUR, phi)  # 3 x 17 x 14
-        self.outline_motion = expression_fields(skull.plan, *self.outline[:2], self.outline[1] < skull.plan.mouth_y)
+        self.outline_motion = expression_fields(
+            skull.plan, *self.outline[:2], self.outline[1] < skull.plan.mouth_y
+        )
 
     def _on_the_face(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return x and y of all landmarks seen from the front (zeros for jaw and eyes), and which are below the mouth."""
+        """Return x and y of the landmarks from the front (0 for jaw and eyes), and which move with the jaw."""
         plan, identity = self.skull.plan, self.skull.identity
         x, y, below = np.zeros(68), np.zeros(68), np.zeros(68, bool)
         along = np.array([1.0, 0.76, 0.5, 0.25, 0.02])
@@ -52,29 +54,27 @@ class Landmarks:
         below[55:60] = below[65:68] = True
         return x, y, below
 
-    def eyes(self, opening: float) -> np.ndarray:
-        """Return the points (3 x 12) of the eyes' landmarks when the lids are `opening` open."""
-        points = []
-        for side in (-1, 1):
-            u = EYE_U if side < 0 else EYE_U[[3, 2, 1, 0, 5, 4]]
-            upper, lower = lids(self.skull.identity, self.skull.plan.eye_opening, u, np.float32(opening))
-            upper = np.maximum(upper, lower)
-            v = np.where(np.abs(u) == 1, 0, np.where(np.arange(6) < 3, upper, lower))
-            points.append(eye_place(self.skull, side, u, v))
-        return np.concatenate(points, axis=1)
+    def points(self, expression: np.ndarray, openness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the landmarks of N frames, and the outlines from which the jaw's are chosen.
 
-    def points(self, weights: np.ndarray, opening: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the 68 points (3 x 68; the jaw's are zeros) and the outlines to choose from (3 x 17 x 14).
+        Args:
+            expression: N x 5, the strengths of the expressions.
+            openness: N, of the lids.
 
-        `weights` are the strengths of the five expressions, `opening` that of the lids.
+        Returns:
+            N x 3 x 68 points, the jaw's of which (the first 17) mean nothing, and N x 3 x 17 x 14 points.
         """
-        places = self.position + np.tensordot(weights, self.motion, 1)
-        places[:, 36:48] = self.eyes(opening)
-        return places, self.outline + np.tensordot(weights, self.outline_motion, 1)
+        places = self.position + np.tensordot(expression, self.motion, 1)
+        for side, marks in ((-1, slice(36, 42)), (1, slice(42, 48))):
+            u = np.tile(EYE_U if side < 0 else EYE_U[[3, 2, 1, 0, 5, 4]], (len(openness), 1))
+            upper, lower = lids(self.skull.identity, self.skull.plan.eye_opening, u, openness[:, None])
+            v = np.where(np.abs(u) == 1, 0, np.where(np.arange(6) < 3, np.maximum(upper, lower), lower))
+            places[..., marks] = np.moveaxis(eye_place(self.skull, side, u, v), 0, 1)
+        return places, self.outline + np.tensordot(expression, self.outline_motion, 1)
 
 
 def choose_outline(outline: np.ndarray) -> np.ndarray:
-    """Return where the jaw is seen (2 x 17): of each row of an outline (2 x 17 x 14) the point farthest out."""
+    """Return where the jaw is seen (2 x 17): of each row of `outline` (2 x 17 x 14) the outermost point."""
     outwards = np.concatenate([-np.ones(8), [0], np.ones(8)])[:, None] * outline[0]
     best = outwards.argmax(axis=1)
     return outline[:, np.arange(17), best]
@@ -90,4 +90,6 @@ def face_box(landmarks: np.ndarray) -> np.ndarray:
     chin = high[:, 1]
     tall = chin - brow
     wide = high[:, 0] - low[:, 0]
-    return np.stack([low[:, 0] + 0.02 * wide, brow - 0.26 * tall, high[:, 0] - 0.02 * wide, chin], axis=1).astype(np.float32)
+    return np.stack(
+        [low[:, 0] - 0.02 * wide, brow - 0.36 * tall, high[:, 0] + 0.02 * wide, chin], axis=1
+    ).astype(np.float32)

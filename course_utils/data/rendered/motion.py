@@ -52,7 +52,9 @@ def talking(seed: int, frames: int, fps: float = 25.0) -> Motion:
     smile = np.clip(mood + 0.2 * drift(0.8)[:, 0] + 0.18 * phrase * np.clip(vowel, 0, 2), -0.25, 0.95)
     pucker = phrase * np.clip(-vowel * 0.45, 0, 0.9)
     brows = drift(0.3, 2) * 0.28 + rng.uniform(-0.1, 0.1)
-    expression = np.stack([jaw, smile, pucker, np.clip(brows[:, 0], -0.2, 1), np.clip(brows[:, 1], 0, 0.8)], axis=1)
+    expression = np.stack(
+        [jaw, smile, pucker, np.clip(brows[:, 0], -0.2, 1), np.clip(brows[:, 1], 0, 0.8)], axis=1
+    )
     assert expression.shape[1] == len(EXPRESSIONS)
 
     lids = np.ones(frames)
@@ -60,9 +62,15 @@ def talking(seed: int, frames: int, fps: float = 25.0) -> Motion:
     while blink < frames / fps:
         lids = np.minimum(lids, 1 - np.exp(-0.5 * ((time - blink) / 0.055) ** 4) * 1.0)
         blink += rng.uniform(1.4, 4.5)
-    lids = lids * (1 + 0.10 * expression[:, 3] - 0.16 * np.clip(expression[:, 1], 0, 1) - 0.08 * expression[:, 4])
+    lids = lids * (
+        1 + 0.10 * expression[:, 3] - 0.16 * np.clip(expression[:, 1], 0, 1) - 0.08 * expression[:, 4]
+    )
 
-    pose = np.array([rng.uniform(-18, 18), rng.uniform(-5, 6), rng.normal(0, 2.5)]) + drift(0.55, 3) * (5.5, 2.6, 2.0)
+    pose = np.array([rng.uniform(-18, 18), rng.uniform(-5, 6), rng.normal(0, 2.5)]) + drift(0.55, 3) * (
+        5.5,
+        2.6,
+        2.0,
+    )
     pose[:, 1] += 1.2 * np.sin(phase / 2) * phrase
     limits = np.array([30, 14, 12])
     pose = limits * np.tanh(pose / limits)

@@ -79,9 +79,15 @@ class Paint:
         found[self.look_up(self.brows, x, y) > 0.35] = Part.BROWS
         return found
 
-    def _stroke(self, layer: np.ndarray, start: np.ndarray, end: np.ndarray, value: float, width: float) -> None:
+    def _stroke(
+        self, layer: np.ndarray, start: np.ndarray, end: np.ndarray, value: float, width: float
+    ) -> None:
         ends = [
-            tuple(np.rint(((x - LEFT) * self.scale, (TOP - y) * self.scale) * np.array(2**_BITS)).astype(int).tolist())
+            tuple(
+                np.rint(((x - LEFT) * self.scale, (TOP - y) * self.scale) * np.array(2**_BITS))
+                .astype(int)
+                .tolist()
+            )
             for x, y in (start, end)
         ]
         cv2.line(layer, *ends, value, max(1, round(width * self.scale)), cv2.LINE_AA, _BITS)
@@ -95,7 +101,9 @@ class Paint:
                 half = brow_thickness(self.identity, along)
                 lies = np.radians(58 - 46 * smoothstep(0, 0.4, along) - 32 * along + rng.normal(0, 9))
                 root = np.array([x - 0.012, y + half * rng.uniform(-1, 0.7)])
-                tip = root + (0.024 + 0.03 * smoothstep(0, 0.3, along)) * np.array([np.cos(lies), np.sin(lies)])
+                tip = root + (0.024 + 0.03 * smoothstep(0, 0.3, along)) * np.array(
+                    [np.cos(lies), np.sin(lies)]
+                )
                 strength = rng.uniform(140, 255)
                 self._stroke(layer, root * (side, 1), tip * (side, 1), strength, 0.008)
         hairs = layer.astype(np.float32) / 255
@@ -115,7 +123,9 @@ class Paint:
         mouth_top, _ = lip_edges(p, self._x)
         lip = smoothstep(p.nose_y + 0.005, p.nose_y - 0.05, y + edge) * smoothstep(0.33, 0.26, side + edge)
         lip = lip * smoothstep(mouth_top - 0.01, mouth_top + 0.015, y)
-        around = smoothstep(0.36, 0.29, side + edge) * smoothstep(p.mouth_y + 0.02, p.mouth_y - 0.05, y + edge)
+        around = smoothstep(0.36, 0.29, side + edge) * smoothstep(
+            p.mouth_y + 0.02, p.mouth_y - 0.05, y + edge
+        )
         chin = around * smoothstep(0.02, 0.05, (p.mouth_y - y) + 0.1 * side - 0.6 * p.lower_lip)
         ring = chin * (1 - bump(side, y, (0, p.mouth_y - 0.12), (0.13, 0.025)) * 0.6)
         cheek_line = -0.30 - 0.42 * smoothstep(0.80, 0.30, side)
@@ -135,19 +145,33 @@ class Paint:
         albedo = np.empty((*self.shape, 3), np.float32)
         albedo[:] = linear(who.skin)
 
-        flush = 0.8 * bump(side, y, (0.44, -0.33), (0.16, 0.14)) + 0.5 * bump(side, y, (0, p.nose_y + 0.09), (0.1, 0.08))
+        flush = 0.8 * bump(side, y, (0.44, -0.33), (0.16, 0.14)) + 0.5 * bump(
+            side, y, (0, p.nose_y + 0.09), (0.1, 0.08)
+        )
         flush += 0.3 * bump(side, y, (0, -1.03), (0.15, 0.1)) + 0.25 * wander(rng, self.shape, (9, 7))
-        shade = 0.45 * bump(side, y, (p.eye_x, -0.0), (0.20, 0.10)) + 0.3 * bump(side, y, (0.14, -0.04), (0.05, 0.08))
+        shade = (0.45 + 0.12 * max(0, who.skin_tone - 3)) * bump(
+            side, y, (p.eye_x, 0.01), (0.20, 0.10)
+        ) + 0.3 * bump(side, y, (0.14, -0.04), (0.05, 0.08))
         shade += (0.25 + 0.5 * who.aging) * bump(side, y, (p.eye_x - 0.04, -0.11), (0.12, 0.03))
         shade += 0.25 * self._shaven(side, y)
         mottle = 0.035 * wander(rng, self.shape, (26, 20)) + 0.02 * wander(rng, self.shape, (90, 70))
         mottle += 0.018 * rng.standard_normal(self.shape).astype(np.float32)
-        tint = (mottle - 0.22 * shade)[..., None] + flush[..., None] * light * np.float32((0.05, -0.16, -0.12))
+        tint = (mottle - 0.22 * shade)[..., None] + flush[..., None] * light * np.float32(
+            (0.05, -0.16, -0.12)
+        )
         albedo *= 1 + tint + shade[..., None] * light * np.float32((0.03, -0.02, 0.02))
-        albedo *= 1 - (0.30 * who.freckles * self._freckles(rng) + self._wrinkles())[..., None] * np.float32((0.7, 1, 1.1))
+        albedo *= 1 - (0.30 * who.freckles * self._freckles(rng) + self._wrinkles())[..., None] * np.float32(
+            (0.7, 1, 1.1)
+        )
 
-        line = np.exp(-0.5 * ((y - mouth_line(p, x)) / 0.011) ** 2) * smoothstep(1.1, 0.9, side / p.mouth_width)
-        grain = 1 + 0.06 * wander(rng, self.shape, (6, 150)) + 0.12 * bump(side, y, (0, p.mouth_y - 0.5 * p.lower_lip), (0.1, 0.02))
+        line = np.exp(-0.5 * ((y - mouth_line(p, x)) / 0.011) ** 2) * smoothstep(
+            1.1, 0.9, side / p.mouth_width
+        )
+        grain = (
+            1
+            + 0.06 * wander(rng, self.shape, (6, 150))
+            + 0.12 * bump(side, y, (0, p.mouth_y - 0.5 * p.lower_lip), (0.1, 0.02))
+        )
         albedo += self.lips[..., None] * (linear(who.lips) * grain[..., None] - albedo)
         albedo *= 1 - 0.62 * line[..., None]
         nostril = bump(side, y, (0.066, p.nose_y + 0.012), (0.030, 0.013))
@@ -167,7 +191,9 @@ class Paint:
 
     def _shaven(self, side: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the shadow of a shaven beard."""
-        jaw = smoothstep(-0.45, -0.75, y) * smoothstep(0.1, 0.3, side) + bump(side, y, (0, self.plan.nose_y - 0.07), (0.2, 0.05))
+        jaw = smoothstep(-0.45, -0.75, y) * smoothstep(0.1, 0.3, side) + bump(
+            side, y, (0, self.plan.nose_y - 0.07), (0.2, 0.05)
+        )
         return jaw * smoothstep(0.5, 0.8, self.identity.angularity)
 
     def _freckles(self, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""A whole person as two clouds of points: what expressions move, and what they do not; and the landmarks."""
+"""A whole person as clouds of points: what expressions move, and what they do not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,7 +11,6 @@ from course_utils.data.rendered.head import Skull, expression_fields
 from course_utils.data.rendered.identity import Identity
 from course_utils.data.rendered.paint import Paint, mouth_line
 from course_utils.data.rendered.surface import Part, Surface, join, linear, patch, skin_of, smoothstep
-
 
 FACE_AROUND, FACE_DOWN = 1.3, 0.72  # angles: what expressions move lies in front of one and below the other
 
@@ -26,6 +25,13 @@ class Person:
     eyes: Eyes
     rest: Surface
 
+    def turned(self, turn: np.ndarray, pivot: np.ndarray) -> "Person":
+        """Return the person, body and all, turned by a matrix (3 x 3) about a point (3 x 1)."""
+        eyes = replace(self.eyes, surface=self.eyes.surface.turned(turn, pivot))
+        return replace(
+            self, face=self.face.turned(turn, pivot), eyes=eyes, rest=self.rest.turned(turn, pivot)
+        )
+
 
 def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
     """Return `identity` as points that are about `spacing` head units apart.
@@ -34,27 +40,33 @@ def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
     """
     skull = Skull(identity)
     paint = Paint(identity, skull.plan, 1.5 / spacing)
-    theta = _spread(-reach, reach, 0.0, 0.42, 0.6, 0.75 / spacing)
-    phi = _spread(0.02, np.pi - 0.02, 1.85, 0.45, 0.35, 1.15 / spacing)
+    theta = _spread((-reach, reach), 0.0, 0.42, 0.6, 0.75 / spacing)
+    phi = _spread((0.02, np.pi - 0.02), 1.85, 0.45, 0.35, 1.15 / spacing)
     front, low = np.abs(theta) < FACE_AROUND, phi > FACE_DOWN
     face = _face(skull, paint, *np.meshgrid(theta[front], phi[low]))
     rest = [
         _cranium(skull, *np.meshgrid(theta[front], phi[~low])),
-        *(_cranium(skull, *np.meshgrid(side, phi)) for side in (theta[theta < -FACE_AROUND], theta[theta > FACE_AROUND])),
+        *(
+            _cranium(skull, *np.meshgrid(side, phi))
+            for side in (theta[theta < -FACE_AROUND], theta[theta > FACE_AROUND])
+        ),
         *hair.make_hair(skull, spacing, *np.meshgrid(theta, phi[phi < 2.15])),
         *body.make_ears(skull, spacing),
         *(body.make_glasses(skull, spacing) if identity.glasses else []),
         body.make_neck(skull, spacing),
-        body.make_torso(skull, spacing),
+        *body.make_torso(skull, spacing),
     ]
     eyes = Eyes.of(skull, paint, 0.7 * spacing)
     return Person(identity, skull, join([face, *body.make_mouth(skull, spacing)]), eyes, join(rest))
 
 
-def _spread(start: float, end: float, centre: float, width: float, denser: float, density: float) -> np.ndarray:
-    """Return values from `start` to `end`, `density` a unit and more by the factor 1 + `denser` about `centre`."""
-    fine = np.linspace(start, end, 2000)
-    count = np.cumsum(density * (1 + denser * np.exp(-0.5 * ((fine - centre) / width) ** 2))) * (fine[1] - fine[0])
+def _spread(
+    ends: tuple[float, float], centre: float, width: float, denser: float, density: float
+) -> np.ndarray:
+    """Return values between `ends`, `density` a unit, and more by the factor 1 + `denser` about `centre`."""
+    fine = np.linspace(*ends, 2000)
+    there = density * (1 + denser * np.exp(-0.5 * ((fine - centre) / width) ** 2))
+    count = np.cumsum(there) * (fine[1] - fine[0])
     return np.interp(np.arange(count[0], count[-1]), count, fine)
 
 
@@ -84,7 +96,9 @@ def _face(skull: Skull, paint: Paint, around: np.ndarray, down: np.ndarray) -> S
     x, y, _ = grid
     beard = paint.look_up(paint.beard, x, y)
     if identity.beard == "full":
-        strands = np.random.default_rng([identity.seed, 8]).uniform(0.75, 1.25, beard.shape).astype(np.float32)
+        strands = (
+            np.random.default_rng([identity.seed, 8]).uniform(0.75, 1.25, beard.shape).astype(np.float32)
+        )
         grid = grid + skin_of(plain)[0] * (0.05 * beard * strands)
     # Valleys are darker and hills lighter, as they are where light comes from everywhere.
     relief = grid[2] - plain[2]

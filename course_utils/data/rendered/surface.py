@@ -1,6 +1,6 @@
 """Surfaces made of points: what every part of a rendered person is, and how a grid of points becomes one."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import cv2
@@ -59,6 +59,16 @@ class Surface:
         taken = {f.name: getattr(self, f.name) for f in fields(self)}
         return Surface(**{k: None if v is None else v[..., chosen] for k, v in taken.items()})
 
+    def turned(self, turn: np.ndarray, pivot: np.ndarray) -> "Surface":
+        """Return the surface turned by a matrix (3 x 3) about a point (3 x 1)."""
+        return replace(
+            self,
+            position=turn @ (self.position - pivot) + pivot,
+            normal=turn @ self.normal,
+            motion=None if self.motion is None else turn @ self.motion,
+            turning=None if self.turning is None else turn @ self.turning,
+        )
+
 
 def join(surfaces: list[Surface]) -> Surface:
     """Return all points of several surfaces that all move with expressions, or all do not."""
@@ -96,7 +106,9 @@ def patch(
     """Return a grid of points (3 x r x c) as a surface; what else is given is one value, or r x c of them."""
     normal, area = skin_of(grid)
     shape = area.shape
-    colours = np.broadcast_to(np.asarray(albedo, np.float32).reshape(3, *np.shape(albedo)[1:] or (1, 1)), (3, *shape))
+    colours = np.broadcast_to(
+        np.asarray(albedo, np.float32).reshape(3, *np.shape(albedo)[1:] or (1, 1)), (3, *shape)
+    )
     return Surface(
         position=grid.reshape(3, -1).astype(np.float32),
         normal=normal.reshape(3, -1).astype(np.float32),
@@ -119,7 +131,9 @@ def smoothstep(start: float, end: float, value: np.ndarray) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def bump(x: np.ndarray, y: np.ndarray, centre: tuple[float, float], spread: tuple[float, float]) -> np.ndarray:
+def bump(
+    x: np.ndarray, y: np.ndarray, centre: tuple[float, float], spread: tuple[float, float]
+) -> np.ndarray:
     """Return a Gaussian hill of height 1."""
     return np.exp(-0.5 * (((x - centre[0]) / spread[0]) ** 2 + ((y - centre[1]) / spread[1]) ** 2))
 

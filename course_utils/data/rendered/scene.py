@@ -1,0 +1,74 @@
+"""Pictures of several people, some half hidden, in profile or from behind, with the boxes of their heads."""
+
+import numpy as np
+
+from course_utils.data.rendered.camera import background, develop, draw_light, sensor_noise
+from course_utils.data.rendered.hair import head_outline
+from course_utils.data.rendered.identity import draw_identity
+from course_utils.data.rendered.motion import talking
+from course_utils.data.rendered.person import build
+from course_utils.data.rendered.stage import PIVOT, SPACING, Stage, View, rotation
+from course_utils.data.rendered.surface import Part, linear
+
+Box = tuple[float, float, float, float]
+
+NOT_HEAD = (Part.BACKGROUND, Part.NECK, Part.CLOTHES)
+LEAST_SEEN = 0.35  # of a head, and of its box, for the box to be given
+
+
+def render_scene(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, list[Box]]:
+    """Film one to five people together.
+
+    Args:
+        seed: of everything.
+        size: height and width of the picture in pixels.
+
+    Returns:
+        The picture (H x W x 3 uint8, RGB), and the box (x0, y0, x1, y1 in pixels) of each head of which at
+        least a third is seen: all around it, hair included, but for hair that hangs below the chin.
+    """
+    rng = np.random.default_rng([seed, 31])
+    picture = background(rng, size)
+    heads: list[tuple[Box, np.ndarray, int]] = []  # box, pixels that are seen, pixels that there are
+    for scale in np.sort(size[0] * rng.uniform(0.07, 0.26, rng.integers(1, 6))):  # the farthest first
+        highest = max(size[0] - 3.0 * scale, 1.1 * scale)  # or the body would end in the air
+        view = View(
+            scale, size[1] * rng.uniform(0.06, 0.94), rng.uniform(highest, max(highest, size[0] - scale))
+        )
+        colour, cover, parts, box = _one(seed, rng, view, size)
+        picture = picture * (1 - cover)[..., None] + colour
+        head = ~np.isin(parts, NOT_HEAD)
+        heads = [(b, seen & (parts == Part.BACKGROUND), whole) for b, seen, whole in heads]
+        heads.append((box, head, int(head.sum())))
+    noise = sensor_noise(rng, size)[: size[0], : size[1]]
+    seen_well = [box for box, seen, whole in heads if seen.sum() > LEAST_SEEN * max(whole, 1)]
+    framed = [(_within(box, size), box) for box in seen_well]
+    return develop(picture, noise), [kept for kept, box in framed if _area(kept) > LEAST_SEEN * _area(box)]
+
+
+def _one(
+    seed: int, rng: np.random.Generator, view: View, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Box]:
+    """Draw one person in the light of the scene: colour times coverage, coverage, parts, box of the head."""
+    identity = draw_identity(int(rng.integers(2**31)))
+    # Two in five look at the camera, two in five past it, one in five is seen from behind.
+    side, kind = rng.choice([-1, 1]), rng.random()
+    heading = side * (
+        rng.uniform(0, 25) if kind < 0.4 else rng.uniform(35, 100) if kind < 0.8 else rng.uniform(130, 180)
+    )
+    turn = rotation(np.array([heading, 0, 0]))
+    light = draw_light(np.random.default_rng([seed, 32]), linear(identity.skin))
+    person = build(identity, SPACING / view.scale).turned(turn, PIVOT)
+    stage = Stage(person, light, talking(int(rng.integers(2**31)), 1), view, size)
+    x, y = stage.seen(0, turn @ (head_outline(person.skull) - PIVOT) + PIVOT)
+    return *stage.draw(0), (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+
+
+def _within(box: Box, size: tuple[int, int]) -> Box:
+    """Return the part of a box that is in the picture."""
+    x0, y0, x1, y1 = box
+    return max(x0, 0.0), max(y0, 0.0), min(x1, size[1] - 1.0), min(y1, size[0] - 1.0)
+
+
+def _area(box: Box) -> float:
+    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
