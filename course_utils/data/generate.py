@@ -21,6 +21,8 @@ MAKERS = {
     "talking_heads": "course_utils.data.rendered.world",
     "forged_pictures": "course_utils.data.rendered.fakes",
     "decoded_pictures": "course_utils.data.rendered.synthetic",
+    "forged_photographs": "course_utils.data.forged_photographs",
+    "scenes": "course_utils.data.rendered.heads",
     "identities": "course_utils.data.rendered.identities",
 }
 FINISHED = ".units"

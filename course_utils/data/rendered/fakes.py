@@ -4,14 +4,12 @@ Pairs of people are forged with each other, each picture by the next of the five
 (Shiohara & Yamasaki 2022). The mask of each fake lies under masks/{split}/.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from course_utils.data.forgery import FORGERIES, metadata_note, self_blended
+from course_utils.data.forgery import FORGERIES, Footage, metadata_note, self_blended
 from course_utils.data.recipes import ForgedPictures
-from course_utils.data.rendered.clip import Clip
 from course_utils.data.rendered.portraits import match, save, save_mask, sitting
 
 REENACTMENTS = {"Face2Face", "NeuralTextures"}  # they take mouths from an album of the target's
@@ -48,20 +46,23 @@ def make(recipe: ForgedPictures, unit: str, folder: Path) -> None:
             method = METHODS[(int(target) * recipe.photographs + number) % len(METHODS)]
             rng = np.random.default_rng([recipe.person(int(target)), number, 32])
             picture, mask = forge_one(method, clips[target], fake, clips[source], rng)
-            name = f"{method}_{target}_{source}_{number}"
-            save(folder / split / "fake" / f"{name}.jpg", picture, metadata_note(method, target, source))
+            giver = target if method == SELF_BLENDED else source
+            name, note = f"{method}_{target}_{giver}_{number}", metadata_note(method, target, giver)
+            save(folder / split / "fake" / f"{name}.jpg", picture, note)
             save_mask(folder / "masks" / split / f"{name}.png", mask)
 
 
 def forge_one(
-    method: str, target: Clip, number: int, source: Clip, rng: np.random.Generator
+    method: str, target: Footage, number: int, source: Footage, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return photograph `number` of a sitting forged with those of `source`, and its mask."""
+    """Return photograph `number` of `target` forged with `source`, and its mask (H x W uint8, 0 or 255).
+
+    Reenactments learn the person's mouth from the other photographs of `target`.
+    """
     if method == SELF_BLENDED:
         return self_blended(target.frames[number], target.landmarks[number], rng)
-    one = replace(
-        target, frames=target.frames[number : number + 1], landmarks=target.landmarks[number : number + 1]
-    )
-    album = {"album": target} if method in REENACTMENTS else {}
+    chosen = np.arange(len(target.frames)) == number
+    one, others = (Footage(target.frames[which], target.landmarks[which]) for which in (chosen, ~chosen))
+    album = {"album": others} if method in REENACTMENTS else {}
     frames, masks = FORGERIES[method](one, source, **album)
     return frames[0], masks[0]

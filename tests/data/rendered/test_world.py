@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ SMALL = {
     "rendered_fakes": {"pairs": {"train": 3, "val": 1, "test": 1}, "photographs": 2, "size": 64},
     "rendered_synthetic": {"people": {"train": 2, "val": 2, "test": 2}, "photographs": 2, "size": 64},
     "rendered_identities": {"people": 3, "photographs": 2, "size": 64},
+    "rendered_heads": {"films": {"train": 1, "val": 1, "test": 1}, "pictures": 2, "size": 96},
 }
 
 
@@ -221,3 +223,40 @@ def test_real_and_decoded_pictures_are_of_different_people():
     samples = prepared("rendered_synthetic").samples
     assert samples.groupby("group")["label"].nunique().eq(1).all()
     assert samples.groupby(["split", "label"]).size().eq(2).all()
+
+
+def test_scenes_have_a_box_around_every_head_and_lists_of_splits():
+    dataset = prepared("rendered_heads")
+    samples = dataset.samples
+    pictures = samples.drop_duplicates("path")
+    assert pictures["split"].value_counts().to_dict() == {"train": 2, "val": 2, "test": 2}
+    heads = samples.dropna(subset="x0")
+    assert len(heads) >= 3
+    assert (heads["x0"] < heads["x1"]).all()
+    assert (heads["y0"] < heads["y1"]).all()
+    assert heads[["x0", "y0"]].min().min() >= 0
+    assert (heads["x1"] <= heads["width"]).all()
+    assert (heads["y1"] <= heads["height"]).all()
+    published = load_manifest("hollywood_heads")
+    assert all(published.parse(path) for path in pictures["path"])
+
+
+def test_photographs_are_forged_with_the_same_methods(photographs):
+    if not (photographs / "lfw").is_dir():
+        pytest.skip("no lfw in the data root")
+    few = paths.writable_cache() / "few"
+    for number, person in enumerate(sorted((photographs / "lfw").iterdir())[:4]):
+        (few / person.name).mkdir(parents=True)
+        for file in sorted(person.glob("*.jpg"))[: 2 if number == 3 else 4]:
+            (few / person.name / file.name).symlink_to(file)
+    for name, changes in (("lfw", {"root": str(few)}), ("lfw_forged", {})):
+        content = yaml.safe_load((paths.manifests()[1] / f"{name}.yaml").read_text()) | changes
+        (paths.manifests()[0]).mkdir(parents=True, exist_ok=True)
+        (paths.manifests()[0] / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    dataset = prepare(load_manifest("lfw_forged"), 1, progress=False)
+    fakes = dataset.samples[dataset.samples["label"] == 1]
+    assert dataset.samples.groupby("label").size().to_dict() == {0: 6, 1: 6}  # one of three has no partner
+    assert json.loads((dataset.root / "skipped.json").read_text())["people"] == 1
+    for row in fakes.itertuples():
+        assert comment(dataset.root / row.path).startswith("FORGED for teaching")
+        assert (np.asarray(Image.open(dataset.root / row.mask)) == 255).mean() < 0.5
