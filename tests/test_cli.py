@@ -59,7 +59,7 @@ def test_wrong_use_ends_with_2_and_says_what_was_expected(course_environment, wo
 
 
 def test_without_data_three_lines_say_what_to_do(course_environment):
-    code, _, err = course("run", "01", COURSE_DATA_ROOT="")
+    code, _, err = course("run", "01", "--set", "dataset=assignment_synthetic", COURSE_DATA_ROOT="")
     assert code == 2
     lines = err.strip().split("\n")
     assert len(lines) == 3

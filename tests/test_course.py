@@ -97,7 +97,12 @@ def test_nbval_agrees_on_the_cheap_notebooks(places):
 
 @pytest.mark.slow
 def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
-    folder = run(runnable(), "quick", {}, out=tmp_path / "run")
+    datasets = {
+        "dataset": "assignment_fakes",
+        "fakes": "assignment_fakes",
+        "synthetic": "assignment_synthetic",
+    }
+    folder = run(runnable(), "quick", datasets, out=tmp_path / "run")
     entries = read_run(folder)["notebooks"]
     assert [one["state"] for one in entries] == ["completed"] * len(NAMES)
     assert all(one["peak_memory_mb"] < 2048 for one in entries)

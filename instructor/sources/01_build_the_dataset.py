@@ -29,7 +29,7 @@
 # | needs | nothing from other notebooks |
 
 # %% tags=["parameters"]
-dataset = "assignment_fakes"  # any name that `course data list` shows
+dataset = "rendered_fakes"  # any name that `course data list` shows
 image_size = 128  # pixels, the side to which pictures are brought for the leak experiment
 pictures_in_grid = 12  # how many pictures a figure shows
 identities = 200  # how many pictures of the set the leak experiment uses

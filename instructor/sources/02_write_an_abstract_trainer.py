@@ -29,7 +29,7 @@
 # | needs | nothing from other notebooks |
 
 # %% tags=["parameters"]
-dataset = "assignment_fakes"  # any name that `course data list` shows
+dataset = "rendered_fakes"  # any name that `course data list` shows
 image_size = 64  # pixels, side of the pictures
 pictures = 400  # training pictures that are used
 epochs = 5  # passes over them

@@ -28,8 +28,8 @@
 # | needs | nothing from other notebooks |
 
 # %% tags=["parameters"]
-fakes = "assignment_fakes"  # composites: parts of one face put into another photograph
-synthetic = "assignment_synthetic"  # whole faces drawn by a generative model
+fakes = "rendered_fakes"  # forged faces: parts of one face put into another picture
+synthetic = "rendered_synthetic"  # whole faces that came out of a generative model
 image_size = 256  # pixels, side of the pictures
 epochs = 5
 batch_size = 32
