@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import paths
-from course_utils.data.faces import find_detector
+from course_utils.data.faces import YUNET_URL, YuNet, find_detector
 from course_utils.data.forgery import Footage, face_template, metadata_note
 from course_utils.data.manifest import load_manifest
 from course_utils.data.pictures import open_rgb
@@ -40,7 +40,7 @@ def make(recipe: ForgedPhotographs, unit: str, folder: Path) -> None:
     """Write the photographs of a pair, as they are and forged, and the masks, into `folder`.
 
     Raises:
-        CourseError: the photographs are not there, or `folder` cannot be written.
+        CourseError: the photographs or YuNet's weights are not there, or `folder` cannot be written.
     """
     if unit == SKIPPED:
         few = [name for name, count in _people(recipe).items() if count < FEWEST]
@@ -79,6 +79,11 @@ def _people(recipe: ForgedPhotographs) -> dict[str, int]:
 def _faces(recipe: ForgedPhotographs, name: str) -> Footage | None:
     """Return a person's photographs with a face, `album` at most; None if fewer than `FEWEST` have one."""
     detector = find_detector()
+    if not isinstance(detector, YuNet):
+        raise CourseError(
+            "Faces are forged by the five points that YuNet gives, and its weights cannot be had. Put"
+            f" {YUNET_URL} into weights/ of the data root and type the same command again."
+        )
     root = load_manifest(recipe.photographs_of).data_folder()
     frames, landmarks = [], []
     for file in sorted((root / name).glob("*.jpg")):

@@ -260,3 +260,15 @@ def test_photographs_are_forged_with_the_same_methods(photographs):
     for row in fakes.itertuples():
         assert comment(dataset.root / row.path).startswith("FORGED for teaching")
         assert (np.asarray(Image.open(dataset.root / row.mask)) == 255).mean() < 0.5
+
+
+def test_a_split_by_target_lets_people_leak_and_says_how_many(capsys):
+    define("rendered")
+    samples = prepare(load_manifest("rendered").choose("thesis"), 1, progress=False).samples
+    told = capsys.readouterr().out
+    fakes = samples[samples["label"] == 1].drop_duplicates(["target", "source", "method"])
+    home = samples[samples["label"] == 0].groupby("target")["split"].first()
+    tested = fakes[fakes["split"] == "test"]
+    learnt = (tested["source"].map(home) == "train").sum()
+    assert len(tested) == learnt == 5  # one person, whose partner was learnt from
+    assert f"of {len(tested)} test fakes, that of {learnt} is in train" in told
