@@ -12,7 +12,7 @@ Colour = tuple[float, float, float]
 
 # Skin in white light by Fitzpatrick's six types, and the hair and eyes that go with them: sRGB, 0 to 255.
 SKIN = np.array(
-    [(242, 205, 183), (232, 188, 157), (213, 164, 126), (180, 127, 90), (136, 90, 62), (100, 66, 49)]
+    [(242, 205, 183), (232, 188, 157), (213, 164, 126), (180, 127, 90), (136, 90, 62), (107, 71, 53)]
 )
 HAIR = np.array(
     [(26, 21, 19), (44, 31, 24), (74, 49, 33), (112, 76, 47), (168, 126, 78), (206, 168, 112), (143, 70, 38)]
@@ -137,7 +137,7 @@ def draw_identity(seed: int) -> Identity:
         freckles=float(rng.uniform(0.3, 1) if tone <= 2 and rng.random() < 0.35 else rng.uniform(0, 0.12)),
         skin=tuple(skin),
         hair=tuple(np.clip(hair, 12, 235)),
-        brow=tuple(np.clip(brow, 10, 200)),
+        brow=tuple(np.clip(np.minimum(brow, 0.6 * skin), 10, 200)),
         iris=tuple(IRIS[rng.choice(len(IRIS), p=irises / irises.sum())] * rng.normal(1, 0.08)),
         lips=tuple(np.clip(lips, 20, 240)),
         frame=tuple(np.array([(24, 22, 22), (70, 44, 28), (130, 128, 126), (60, 24, 30)])[rng.integers(4)]),

@@ -32,7 +32,7 @@ class Landmarks:
         )
 
     def _on_the_face(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return x and y of the landmarks from the front (0 for jaw and eyes), and which move with the jaw."""
+        """Return x and y of the landmarks from the front (0 for jaw and eyes), and which the jaw moves."""
         plan, identity = self.skull.plan, self.skull.identity
         x, y, below = np.zeros(68), np.zeros(68), np.zeros(68, bool)
         along = np.array([1.0, 0.76, 0.5, 0.25, 0.02])
