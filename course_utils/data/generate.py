@@ -6,6 +6,7 @@ leaves its name in `.units/`: killed at any moment, generating goes on with the 
 """
 
 import os
+import warnings
 from importlib import import_module
 from pathlib import Path
 
@@ -48,9 +49,11 @@ def generate(manifest: Manifest, jobs: int | None = None, progress: bool = True)
         if not (folder / FINISHED / unit).is_file()
     ]
     pool = Parallel(jobs or os.cpu_count(), return_as="generator_unordered")
-    work = pool(delayed(_make)(recipe, unit, folder) for unit in todo)
-    for _ in bar(work, progress, total=len(todo), desc=f"Generating {manifest.name}", unit="unit"):
-        pass
+    with warnings.catch_warnings():  # joblib replaces a process that has grown, which is well, and says so
+        warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
+        work = pool(delayed(_make)(recipe, unit, folder) for unit in todo)
+        for _ in bar(work, progress, total=len(todo), desc=f"Generating {manifest.name}", unit="unit"):
+            pass
     manifest.mark_generated()
     return folder
 
