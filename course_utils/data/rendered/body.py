@@ -39,7 +39,7 @@ def make_ears(skull: Skull, spacing: float) -> list[Surface]:
 def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
     """Return what an open mouth shows: the dark, the upper teeth, the tongue and the lower teeth."""
     p = skull.plan
-    width = p.mouth_width + 0.1  # smiles widen the mouth
+    width = p.mouth_width + 0.17  # wider than any smile, also seen from the side
     x, y = np.meshgrid(
         np.arange(-width, width, spacing), np.arange(p.mouth_y + 0.18, p.mouth_y - 0.42, -spacing)
     )
@@ -48,14 +48,17 @@ def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
     gaps = 1 - 0.30 * np.exp(-0.5 * ((np.abs((x / 0.062 + 0.5) % 1 - 0.5)) / 0.06) ** 2)
     enamel = linear(np.array((232, 222, 204)) - 14 * skull.identity.aging)[:, None, None] * gaps
     enamel = enamel * (1 - 0.75 * smoothstep(0.08, 0.24, np.abs(x)))
-    still = np.stack([x, y, arch - 0.26])
+    behind = 0.08 + 0.18 * np.clip(1 - (x / p.mouth_width) ** 2, 0, 1)  # it closes at the corners
+    still = np.stack([x, y, arch - behind])
     throat = (x / width) ** 2 + ((y - p.mouth_y + 0.06) / 0.24) ** 2 < 1
     surfaces = [_inside(skull, still, cavity, moves=0.35).select(np.flatnonzero(throat.ravel()))]
 
     edge = p.mouth_y - 0.058 + 0.010 * np.abs(np.sin(x / 0.062 * np.pi))
-    upper = (y > edge) & (y < p.mouth_y + 0.06) & (np.abs(x) < 0.62 * p.mouth_width)
+    upper = (y > edge) & (y < p.mouth_y + 0.06) & (np.abs(x) < 0.54 * p.mouth_width)
     surfaces.append(
-        _inside(skull, np.stack([x, y, arch - 0.085]), enamel, 0.0).select(np.flatnonzero(upper.ravel()))
+        _inside(skull, np.stack([x, y, arch - 0.10 - 0.9 * x**2]), enamel, 0.0).select(
+            np.flatnonzero(upper.ravel())
+        )
     )
 
     tongue = (
@@ -69,14 +72,15 @@ def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
     low = (
         (y < p.mouth_y - 0.045 - 0.006 * np.sin(x / 0.05 * np.pi) ** 2)
         & (y > p.mouth_y - 0.15)
-        & (np.abs(x) < 0.17)
+        & (np.abs(x) < 0.11)
     )
-    lower = _inside(skull, np.stack([x, y, arch - 0.115]), 0.75 * enamel, 1.0)
+    lower = _inside(skull, np.stack([x, y, arch - 0.13 - 0.9 * x**2]), 0.75 * enamel, 1.0)
     return [*surfaces, lower.select(np.flatnonzero(low.ravel()))]
 
 
 def _inside(skull: Skull, grid: np.ndarray, albedo: np.ndarray, moves: float) -> Surface:
     surface = patch(grid, albedo, Part.MOUTH, gloss=0.15)
+    surface.normal[:] = np.float32((0, 0, 1))[:, None]  # never seen from behind, and lit evenly
     fields = expression_fields(skull.plan, 0 * grid[0], skull.plan.mouth_y - 0.01 + 0 * grid[1], grid[0] < 9)
     surface.motion = (fields * np.float32((moves, 0, 0, 0, 0)).reshape(5, 1, 1, 1)).reshape(5, 3, -1)
     surface.turning = np.zeros_like(surface.motion)
@@ -150,7 +154,8 @@ def make_torso(skull: Skull, spacing: float) -> list[Surface]:
     identity = skull.identity
     rng = np.random.default_rng([identity.seed, 7])
     shoulder = 1.62 + 0.28 * identity.angularity + 0.05 * identity.shape["width"]
-    x, depth = np.meshgrid(np.arange(-2.4, 2.4, spacing), 2.0 * np.arange(0, 1, 0.6 * spacing) ** 1.5)
+    angle = np.linspace(-np.pi / 2, np.pi / 2, int(7.5 / spacing))  # denser at the sides, where it is steep
+    x, depth = np.meshgrid(2.2 * np.sin(angle), 2.0 * np.arange(0, 1, 0.6 * spacing) ** 1.5)
     side = np.abs(x)
     # The upper edge of the body, falling from the neck to the shoulders, then around them.
     edge = (
@@ -161,7 +166,7 @@ def make_torso(skull: Skull, spacing: float) -> list[Surface]:
     )
     y = edge - depth
     fall = np.clip(depth, 0, None)
-    z = -0.28 + 0.85 * (1 - np.clip(1 - fall / 0.8, 0, 1) ** 2.5) - 0.28 * side**2
+    z = -0.28 + 0.85 * (1 - np.clip(1 - fall / 0.8, 0, 1) ** 2.5) * (1 - (side / 2.25) ** 2)
     cloth = linear(identity.clothes)
     folds = 1 + 0.10 * wander(rng, x.shape, (4, 14)) + 0.02 * rng.standard_normal(x.shape)
     albedo = cloth[:, None, None] * folds

@@ -47,7 +47,7 @@ def draw_light(rng: np.random.Generator, skin: np.ndarray) -> Light:
     )
     ball[..., :3] += (ground + (sky - ground) * (0.5 + 0.5 * y))[..., None]
     ball[..., :3] *= (0.55 + 0.45 * z**0.6)[..., None]  # less light reaches what faces away
-    ball[..., :3] *= (0.30 / skin.mean()) ** 0.27
+    ball[..., :3] *= max((0.30 / skin.mean()) ** 0.27, 0.95)
     half = key + np.float32((0, 0, 1))
     half /= np.linalg.norm(half)
     mirror = np.clip(x * half[0] + y * half[1] + z * half[2], 0, 1)
@@ -125,8 +125,10 @@ class Canvas:
         layers = [np.bincount(pixels, (weights * one).ravel(), length) for one in colour]
         total, *layers = (self._inner(layer) for layer in (total, *layers))
         # Soft edges only against the background: elsewhere something is behind the edge, and it was left out.
-        inside = cv2.erode((self.parts > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
-        cover = np.where((inside > 0) & (total > 0.01), np.float32(1), np.minimum(1.15 * total, 1))
+        square = np.ones((3, 3), np.uint8)
+        drawn = cv2.morphologyEx((self.parts > 0).astype(np.uint8), cv2.MORPH_CLOSE, square)
+        inside = cv2.erode(drawn, square)
+        cover = np.where((inside > 0) & (total > 0.002), np.float32(1), np.minimum(1.15 * total, 1))
         return cv2.merge(layers) * (cover / np.maximum(total, 1e-6))[..., None], cover
 
     def _pixel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -134,8 +136,9 @@ class Canvas:
         return np.clip(y + 1.5, 0, self.high - 1).astype(np.intp) * self.wide + column
 
     def _inner(self, layer: np.ndarray) -> np.ndarray:
-        layer = layer[: self.high * self.wide].reshape(self.high, self.wide)
-        return layer[1:-1, 1:-1].astype(np.float32)
+        """Return H x W of a layer, with a trace of the neighbours, which is all there is in a gap."""
+        layer = layer[: self.high * self.wide].reshape(self.high, self.wide).astype(np.float32)
+        return (layer + 0.02 * cv2.blur(layer, (3, 3)))[1:-1, 1:-1]
 
 
 def develop(picture: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ VOLUME = {
     "bun": (0.07, 0.035, 0.1),
 }
 HANGING = {"bob": -1.02, "long": -1.75, "wavy": -1.70}  # the height at which the hair ends
+LOWEST = 2.15  # the angle down to which hair grows
 
 
 def hairline(identity: Identity, theta: np.ndarray) -> np.ndarray:
@@ -38,16 +39,19 @@ def hairline(identity: Identity, theta: np.ndarray) -> np.ndarray:
 FRINGED = ("short", "bob", "long", "wavy")
 
 
-def make_hair(skull: Skull, spacing: float, around: np.ndarray, down: np.ndarray) -> list[Surface]:
-    """Return the hair of the identity of `skull`: no surface, one or two.
+def make_hair(skull: Skull, spacing: float, reach: float) -> list[Surface]:
+    """Return the hair of the identity of `skull`: no surface, or some, whose points are `spacing` apart.
 
-    `around` and `down` are the angles (theta, phi; r x c) at which the skull was sampled `spacing` apart.
+    `reach` is the angle around the head, from the front, up to which it will be seen.
     """
     identity = skull.identity
     if identity.hair_style == "bald":
         return []
     rng = np.random.default_rng([identity.seed, 4])
-    surfaces = _cap(skull, around, down, rng)
+    finer = spacing / (1.4 if VOLUME[identity.hair_style][2] > 0.4 else 1.0)  # curls are steep
+    around = np.linspace(-reach, reach, int(1.9 * reach / finer))
+    down = np.linspace(0.02, LOWEST, int(1.2 * LOWEST / finer))
+    surfaces = _cap(skull, *np.meshgrid(around, down), rng)
     if identity.hair_style in HANGING:
         surfaces += _curtain(skull, spacing, rng)
     if identity.hair_style == "bun":

@@ -5,6 +5,7 @@ import numpy as np
 from course_utils.data.rendered.eyes import eye_place, lids
 from course_utils.data.rendered.head import Skull, expression_fields
 from course_utils.data.rendered.paint import brow_path, brow_thickness, lip_edges, mouth_line
+from course_utils.data.rendered.surface import apply
 
 # On the jaw, from the left ear to the chin: heights as shares of the way from the eyes to the chin.
 JAW = np.array([-0.02, 0.14, 0.30, 0.46, 0.62, 0.76, 0.885, 0.97, 1.0])
@@ -64,13 +65,13 @@ class Landmarks:
         Returns:
             N x 3 x 68 points, the jaw's of which (the first 17) mean nothing, and N x 3 x 17 x 14 points.
         """
-        places = self.position + np.tensordot(expression, self.motion, 1)
+        places = self.position + apply(expression, self.motion)
         for side, marks in ((-1, slice(36, 42)), (1, slice(42, 48))):
             u = np.tile(EYE_U if side < 0 else EYE_U[[3, 2, 1, 0, 5, 4]], (len(openness), 1))
             upper, lower = lids(self.skull.identity, self.skull.plan.eye_opening, u, openness[:, None])
             v = np.where(np.abs(u) == 1, 0, np.where(np.arange(6) < 3, np.maximum(upper, lower), lower))
             places[..., marks] = np.moveaxis(eye_place(self.skull, side, u, v), 0, 1)
-        return places, self.outline + np.tensordot(expression, self.outline_motion, 1)
+        return places, self.outline + apply(expression, self.outline_motion)
 
 
 def choose_outline(outline: np.ndarray) -> np.ndarray:

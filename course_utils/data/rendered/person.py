@@ -50,7 +50,7 @@ def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
             _cranium(skull, *np.meshgrid(side, phi))
             for side in (theta[theta < -FACE_AROUND], theta[theta > FACE_AROUND])
         ),
-        *hair.make_hair(skull, spacing, *np.meshgrid(theta, phi[phi < 2.15])),
+        *hair.make_hair(skull, spacing, reach),
         *body.make_ears(skull, spacing),
         *(body.make_glasses(skull, spacing) if identity.glasses else []),
         body.make_neck(skull, spacing),

@@ -8,7 +8,7 @@ from course_utils.data.rendered.identity import draw_identity
 from course_utils.data.rendered.motion import talking
 from course_utils.data.rendered.person import build
 from course_utils.data.rendered.stage import PIVOT, SPACING, Stage, View, rotation
-from course_utils.data.rendered.surface import Part, linear
+from course_utils.data.rendered.surface import Part, apply, linear
 
 Box = tuple[float, float, float, float]
 
@@ -60,7 +60,7 @@ def _one(
     light = draw_light(np.random.default_rng([seed, 32]), linear(identity.skin))
     person = build(identity, SPACING / view.scale).turned(turn, PIVOT)
     stage = Stage(person, light, talking(int(rng.integers(2**31)), 1), view, size)
-    x, y = stage.seen(0, turn @ (head_outline(person.skull) - PIVOT) + PIVOT)
+    x, y = stage.seen(0, apply(turn, head_outline(person.skull) - PIVOT) + PIVOT)
     return *stage.draw(0), (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
 
 

@@ -8,10 +8,10 @@ from course_utils.data.rendered.camera import DISTANCE, Canvas, Light, shade
 from course_utils.data.rendered.landmarks import Landmarks, choose_outline
 from course_utils.data.rendered.motion import Motion
 from course_utils.data.rendered.person import Person
-from course_utils.data.rendered.surface import Surface, join
+from course_utils.data.rendered.surface import Surface, apply, join
 
 PIVOT = np.float32((0, -0.75, -0.2))[:, None]  # the head turns about the top of the neck
-SPACING = 0.8  # pixels between points
+SPACING = 0.95  # pixels between points
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Stage:
         self.eyes, self.marks = person.eyes, Landmarks(person.skull)
         moved = join([person.face, person.eyes.surface])
         self.face, self.face_part = _table(moved), moved.part
-        self.fields = np.concatenate([moved.motion, moved.turning], axis=1).reshape(5, -1)
+        self.fields = np.concatenate([moved.motion, moved.turning], axis=1)
         self.rest, self.rest_part = _table(person.rest), person.rest.part
         self._leave_out_what_is_never_seen()
 
@@ -61,7 +61,7 @@ class Stage:
         for n in np.unique(np.linspace(0, len(self.motion) - 1, 5).astype(int)):
             canvas = Canvas(self.size)
             turn, shift = self._pose(n)
-            canvas.cover(*self.view.project(turn @ self.face[:3] + shift), self.face_part)
+            canvas.cover(*self.view.project(apply(turn, self.face[:3]) + shift), self.face_part)
             towards, place, _ = self._turned_rest(turn, shift, -0.1)
             x, y, depth = self.view.project(place)
             near = canvas.cover(x, y, depth, self.rest_part[towards]) < 0.12 * self.view.scale
@@ -72,18 +72,18 @@ class Stage:
     def _pose(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the matrix by which the head turns, and the shift (3 x 1) after it."""
         turn = rotation(self.motion.pose[n])
-        return turn, PIVOT - turn @ PIVOT + np.float32((*self.motion.shift[n], 0))[:, None]
+        return turn, PIVOT - apply(turn, PIVOT) + np.float32((*self.motion.shift[n], 0))[:, None]
 
     def _turned_rest(self, turn: np.ndarray, shift: np.ndarray, least: float) -> tuple[np.ndarray, ...]:
         """Return which points of `rest` face the camera by more than `least`, their places and normals."""
         more = turn - np.eye(3, dtype=np.float32)  # what a point that follows half-way does half of
         follow = self.rest[11]
-        facing = self.rest[5] + follow * (more[2] @ self.rest[3:6])
+        facing = self.rest[5] + follow * (apply(more[2], self.rest[3:6]))
         towards = np.flatnonzero(facing > least)
         points = self.rest[:6].take(towards, axis=1)
         follow = follow[towards]
-        place = points[:3] + follow * (more @ points[:3] + shift)
-        return towards, place, points[3:] + follow * (more @ points[3:])
+        place = points[:3] + follow * (apply(more, points[:3]) + shift)
+        return towards, place, points[3:] + follow * (apply(more, points[3:]))
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return colour times coverage (H x W x 3, linear), coverage (H x W) and parts of frame `n`."""
@@ -92,12 +92,12 @@ class Stage:
         self.face[6:9, -len(eye_part) :] = eye_albedo
         self.face_part[-len(eye_part) :] = eye_part
 
-        moved = self.face[:6] + (self.motion.expression[n] @ self.fields).reshape(6, -1)
-        here = np.flatnonzero(turn[2] @ moved[3:] > 0)
+        moved = self.face[:6] + apply(self.motion.expression[n], self.fields)
+        here = np.flatnonzero(apply(turn[2], moved[3:]) > 0)
         moved = moved.take(here, axis=1)
         there, rest_place, rest_normal = self._turned_rest(turn, shift, 0.0)
-        place = np.concatenate([turn @ moved[:3] + shift, rest_place], axis=1)
-        normal = np.concatenate([turn @ moved[3:], rest_normal], axis=1)
+        place = np.concatenate([apply(turn, moved[:3]) + shift, rest_place], axis=1)
+        normal = np.concatenate([apply(turn, moved[3:]), rest_normal], axis=1)
         looks = np.concatenate(
             [self.face[6:11].take(here, axis=1), self.rest[6:11].take(there, axis=1)], axis=1
         )
@@ -115,7 +115,7 @@ class Stage:
         """Return the pixels (2 x ...) in which points of the head (3 x ...) are seen in frame `n`."""
         turn, shift = self._pose(n)
         flat = points.reshape(3, -1).astype(np.float32)
-        return self.view.project(turn @ flat + shift)[:2].reshape(2, *points.shape[1:])
+        return self.view.project(apply(turn, flat) + shift)[:2].reshape(2, *points.shape[1:])
 
     def landmarks(self) -> np.ndarray:
         """Return the 68 landmarks of each frame (N x 68 x 2 float32) in pixels."""

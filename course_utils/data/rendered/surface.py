@@ -63,10 +63,14 @@ class Surface:
         """Return the surface turned by a matrix (3 x 3) about a point (3 x 1)."""
         return replace(
             self,
-            position=turn @ (self.position - pivot) + pivot,
-            normal=turn @ self.normal,
-            motion=None if self.motion is None else turn @ self.motion,
-            turning=None if self.turning is None else turn @ self.turning,
+            position=apply(turn, self.position - pivot) + pivot,
+            normal=apply(turn, self.normal),
+            motion=self.motion
+            if self.motion is None
+            else np.stack([apply(turn, one) for one in self.motion]),
+            turning=self.turning
+            if self.turning is None
+            else np.stack([apply(turn, one) for one in self.turning]),
         )
 
 
@@ -117,6 +121,16 @@ def patch(
         area=area.ravel().astype(np.float32),
         part=np.broadcast_to(np.uint8(part), shape).ravel(),
         follow=np.broadcast_to(np.float32(follow), shape).ravel(),
+    )
+
+
+def apply(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return ``matrix @ values``, summed over the first axis of `values`, whatever comes after it.
+
+    Not by BLAS, whose threads would make the sums depend on the machine and slow down runs side by side.
+    """
+    return np.einsum("...i,in->...n", matrix, values.reshape(len(values), -1)).reshape(
+        *matrix.shape[:-1], *values.shape[1:]
     )
 
 
