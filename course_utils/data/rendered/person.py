@@ -54,7 +54,7 @@ def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
             for side in (theta[theta < -FACE_AROUND], theta[theta > FACE_AROUND])
         ),
         *hair.make_hair(skull, spacing, reach),
-        *body.make_ears(skull, spacing),
+        *([] if identity.hair_style in hair.HANGING else body.make_ears(skull, spacing)),
         *(body.make_glasses(skull, spacing) if identity.glasses else []),
         body.make_neck(skull, spacing),
         *body.make_torso(skull, spacing),
