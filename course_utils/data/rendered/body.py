@@ -39,7 +39,7 @@ def make_ears(skull: Skull, spacing: float) -> list[Surface]:
 def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
     """Return what an open mouth shows: the dark, the upper teeth, the tongue and the lower teeth."""
     p = skull.plan
-    width = p.mouth_width + 0.17  # wider than any smile, also seen from the side
+    width = p.mouth_width + 0.14  # wider than any smile
     x, y = np.meshgrid(
         np.arange(-width, width, spacing), np.arange(p.mouth_y + 0.18, p.mouth_y - 0.42, -spacing)
     )
@@ -48,13 +48,13 @@ def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
     gaps = 1 - 0.30 * np.exp(-0.5 * ((np.abs((x / 0.062 + 0.5) % 1 - 0.5)) / 0.06) ** 2)
     enamel = linear(np.array((232, 222, 204)) - 14 * skull.identity.aging)[:, None, None] * gaps
     enamel = enamel * (1 - 0.75 * smoothstep(0.08, 0.24, np.abs(x)))
-    behind = 0.08 + 0.18 * np.clip(1 - (x / p.mouth_width) ** 2, 0, 1)  # it closes at the corners
-    still = np.stack([x, y, arch - behind])
+    behind = 0.10 + 0.16 * np.clip(1 - (x / p.mouth_width) ** 2, 0, 1)  # it closes at the corners
+    still = np.stack([x, y, np.minimum(arch, skull.point(*skull.locate(x, y))[2]) - behind])
     throat = (x / width) ** 2 + ((y - p.mouth_y + 0.06) / 0.24) ** 2 < 1
     surfaces = [_inside(skull, still, cavity, moves=0.35).select(np.flatnonzero(throat.ravel()))]
 
     edge = p.mouth_y - 0.058 + 0.010 * np.abs(np.sin(x / 0.062 * np.pi))
-    upper = (y > edge) & (y < p.mouth_y + 0.06) & (np.abs(x) < 0.54 * p.mouth_width)
+    upper = (y > edge) & (y < p.mouth_y + 0.06) & (np.abs(x) < 0.72 * p.mouth_width)
     surfaces.append(
         _inside(skull, np.stack([x, y, arch - 0.10 - 0.9 * x**2]), enamel, 0.0).select(
             np.flatnonzero(upper.ravel())
@@ -72,7 +72,7 @@ def make_mouth(skull: Skull, spacing: float) -> list[Surface]:
     low = (
         (y < p.mouth_y - 0.045 - 0.006 * np.sin(x / 0.05 * np.pi) ** 2)
         & (y > p.mouth_y - 0.15)
-        & (np.abs(x) < 0.11)
+        & (np.abs(x) < 0.16)
     )
     lower = _inside(skull, np.stack([x, y, arch - 0.13 - 0.9 * x**2]), 0.75 * enamel, 1.0)
     return [*surfaces, lower.select(np.flatnonzero(low.ravel()))]

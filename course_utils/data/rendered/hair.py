@@ -22,6 +22,7 @@ VOLUME = {
     "bun": (0.07, 0.035, 0.1),
 }
 HANGING = {"bob": -1.02, "long": -1.75, "wavy": -1.70}  # the height at which the hair ends
+FRINGED = ("short", "bob", "long", "wavy")  # what may cover the forehead
 LOWEST = 2.15  # the angle down to which hair grows
 
 
@@ -34,9 +35,6 @@ def hairline(identity: Identity, theta: np.ndarray) -> np.ndarray:
     temple = np.interp(around, (0, 0.55, 0.85, 1.02, 1.15, 1.3, 1.42, 1.6, 1.8, 2.2, 3.2),
                        (0, -0.03, -0.14, -0.32, -0.55, -0.80, -0.86, -0.62, -0.80, -1.25, -1.32))  # fmt: skip
     return front + temple - recession * smoothstep(0.8, 1.1, around)
-
-
-FRINGED = ("short", "bob", "long", "wavy")
 
 
 def make_hair(skull: Skull, spacing: float, reach: float) -> list[Surface]:

@@ -26,7 +26,10 @@ class Person:
     rest: Surface
 
     def turned(self, turn: np.ndarray, pivot: np.ndarray) -> "Person":
-        """Return the person, body and all, turned by a matrix (3 x 3) about a point (3 x 1)."""
+        """Return the person, body and all, turned by a matrix (3 x 3) about a point (3 x 1).
+
+        The `skull`, from which landmarks are taken, is not turned.
+        """
         eyes = replace(self.eyes, surface=self.eyes.surface.turned(turn, pivot))
         return replace(
             self, face=self.face.turned(turn, pivot), eyes=eyes, rest=self.rest.turned(turn, pivot)
@@ -51,7 +54,7 @@ def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
             for side in (theta[theta < -FACE_AROUND], theta[theta > FACE_AROUND])
         ),
         *hair.make_hair(skull, spacing, reach),
-        *body.make_ears(skull, spacing),
+        *([] if identity.hair_style in hair.HANGING else body.make_ears(skull, spacing)),
         *(body.make_glasses(skull, spacing) if identity.glasses else []),
         body.make_neck(skull, spacing),
         *body.make_torso(skull, spacing),
