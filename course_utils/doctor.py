@@ -42,7 +42,7 @@ def examine() -> list[Fact]:
         _kernel(),
         Fact(
             "packages",
-            ", ".join(f"{name} {_version(name)}" for name in ("torch", "torchvision", "papermill")),
+            ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         ),
         Fact("device", device_name()),
         Fact("precision", precision_name()),

@@ -22,7 +22,6 @@ from course_utils.notebooks.catalogue import (
     settings_for,
 )
 
-STATES = ("completed", "failed", "timeout", "kernel_died", "skipped")
 Tell = Callable[[str, str], None]
 
 
