@@ -65,8 +65,22 @@ def auroc_interval(table: pd.DataFrame) -> Interval:
 
 def accuracy_interval(table: pd.DataFrame, threshold: float) -> Interval:
     """Return the accuracy (0 to 1) at `threshold` with its 95 % bootstrap interval, drawn over groups."""
-    correct = ((table["score"] >= threshold) == table["label"]).to_numpy(np.float64)
-    return _interval(table["group"], lambda weights: weights @ correct / weights.sum(axis=1))
+    return mean_interval((table["score"] >= threshold) == table["label"], table["group"])
+
+
+def mean_interval(values: pd.Series, groups: pd.Series) -> Interval:
+    """Return the mean of `values` with its 95 % bootstrap interval, drawn over their groups.
+
+    A value that is missing (NaN) is left out.
+
+    Raises:
+        CourseError: nothing is left.
+    """
+    known = values.notna()
+    if not known.any():
+        raise CourseError(f"There is no mean: all of {len(values)} values are missing.")
+    numbers = values[known].to_numpy(np.float64)
+    return _interval(groups[known], lambda weights: weights @ numbers / weights.sum(axis=1))
 
 
 def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:

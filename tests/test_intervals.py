@@ -8,6 +8,7 @@ from course_utils.intervals import (
     accuracy_interval,
     auroc_interval,
     compare,
+    mean_interval,
     per_method,
     random_classifier,
 )
@@ -42,6 +43,18 @@ def test_accuracy_interval_is_that_of_a_plain_bootstrap():
     expected = brute_force(table, lambda labels, scores: np.mean((scores >= 0.5) == labels))
     assert found.value == np.mean((table["score"] >= 0.5) == table["label"])
     assert (found.low, found.high) == pytest.approx(expected, abs=0.025)
+
+
+def test_the_mean_of_what_is_known_and_its_groups():
+    table = predictions()
+    values = table["score"].where(np.arange(len(table)) % 4 > 0)
+    found = mean_interval(values, table["group"])
+    assert found.value == pytest.approx(values.mean())
+    assert found.groups == table["group"][values.notna()].nunique()
+    assert found == mean_interval(values.dropna(), table["group"][values.notna()])
+    assert found.low < found.value < found.high
+    with pytest.raises(CourseError, match="all of 2 values"):
+        mean_interval(values[:2] * np.nan, table["group"][:2])
 
 
 def test_pictures_of_one_group_count_as_one():
