@@ -82,13 +82,13 @@ def plot_mean_maps(means: Sequence[object], title: str) -> Caption:
     for axes in panels:
         axes.set_axis_off()
     figure.suptitle(f"Mean maps: {title}", x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    places = " and ".join(f"of {name}s {_place(mean)}" for name, mean in zip(CLASS_NAMES, (real, fake), strict=True))
+    places = f"of reals {_place(real)} and of fakes {_place(fake)}"
     alike = np.corrcoef(real.ravel(), fake.ravel())[0, 1]
     ratio = np.abs(difference).sum() / (real.sum() + fake.sum()) * 2
     return show(
         figure,
-        f"Mean maps, {title}: brightest {places}; the two correlate by {alike:.2f}, and differ by {ratio:.0%} of"
-        " their sum on average. Orange: fakes more, violet: reals more.",
+        f"Mean maps, {title}: brightest {places}; the two correlate by {alike:.2f}, and differ by {ratio:.0%}"
+        " of their mean. Orange: fakes more, violet: reals more.",
     )
 
 
@@ -119,7 +119,9 @@ def plot_explanation_scores(scores: pd.DataFrame, title: str) -> Caption:
     for baseline, label in ((False, "explains a network"), (True, "looks at no network")):
         style = kinds[baseline]
         panels[0].plot([], [], color=style["color"], marker=style["marker"], linewidth=2.5, label=label)
-    panels[0].plot([], [], color=INK, linestyle="--", linewidth=1.2, label="best map that looks at no network")
+    panels[0].plot(
+        [], [], color=INK, linestyle="--", linewidth=1.2, label="best map that looks at no network"
+    )
     figure.legend(loc="outside lower center", ncols=3)
     figure.suptitle(title, x=0.01, ha="left")
     parts = [

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from course_utils.data.datasets import batches
 from course_utils.errors import CourseError, RunError
 from course_utils.history import Run, read_history
+from course_utils.models.pretrained import load_weights
 from course_utils.paths import write_json
 from course_utils.training import checkpoints
 from course_utils.training.precision import Precision, choose
@@ -134,7 +135,7 @@ class ResumableRun(ABC):
         return True
 
     def _hold_best_weights(self, folder: Path) -> None:
-        checkpoints.load_weights(folder / "best.safetensors", self.model)
+        load_weights(folder / "best.safetensors", self.model)
         self.fitted = True
 
     def _start(self) -> None:
@@ -143,7 +144,7 @@ class ResumableRun(ABC):
         set_seed(self.seed, device_specific=True)
         broadcast(list(self.model.state_dict().values()))
         self._set_precision(Precision(**state["precision"]) if state else self._choose_precision())
-        self.optimizer = make_optimizer(self.settings.optimizer, self.model)
+        self.optimizer = make_optimizer(self.settings.optimizer, self.model, self.settings.learning_rates)
         self.scheduler = make_scheduler(self.settings.scheduler, self.optimizer)
         self.progress = Progress()
         if state:
