@@ -92,7 +92,7 @@ def changed(picture: np.ndarray, forged: np.ndarray, width: float) -> np.ndarray
 
 def face_width(points: np.ndarray) -> float:
     """Return the width in pixels that a face with these landmarks (68 x 2) has when seen from the front."""
-    return 4.03 * float(np.sqrt(points.var(axis=0).sum() / 2))
+    return 4.03 * float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum() / (2 * len(points))))
 
 
 def window(points: np.ndarray, picture: np.ndarray, margin: float = 0.05) -> Window:
@@ -191,10 +191,8 @@ def blend(frame: np.ndarray, where: Window, patch: np.ndarray, weight: np.ndarra
 
 def moments(picture: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of each channel of h x w x 3 `picture` under `weight` (h x w)."""
-    pixels = picture[weight > 0.5].astype(np.float32)
-    if not len(pixels):
-        return np.zeros(3, np.float32), np.ones(3, np.float32)
-    return pixels.mean(axis=0), pixels.std(axis=0) + 1
+    mean, spread = cv2.meanStdDev(picture, mask=(weight > 0.5).astype(np.uint8))  # zeros where there is none
+    return mean[:, 0].astype(np.float32), spread[:, 0].astype(np.float32) + 1
 
 
 def colours_of(like: np.ndarray, picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -205,9 +203,10 @@ def colours_of(like: np.ndarray, picture: np.ndarray, weight: np.ndarray) -> np.
     a dark face is laid on a light one. The spread is scaled by at most 1.2, lest it amplify noise. float32.
     """
     own, wanted = (cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2LAB) for rgb in (picture, like))
-    light, wanted_light = (np.clip(moments(lab, weight)[0][0] / 100, 0.01, 0.99) for lab in (own, wanted))
+    mean, spread = moments(wanted, weight)
+    light, wanted_light = np.clip(np.float32((moments(own, weight)[0][0], mean[0])) / 100, 0.01, 0.99)
     own[..., 0] = 100 * (own[..., 0] / 100) ** (np.log(wanted_light) / np.log(light))
-    (mean, spread), (own_mean, own_spread) = moments(wanted, weight), moments(own, weight)
+    own_mean, own_spread = moments(own, weight)
     moved = (own - own_mean) * np.clip(spread / own_spread, 0.67, 1.2) + mean
     return 255 * cv2.cvtColor(moved, cv2.COLOR_LAB2RGB)
 

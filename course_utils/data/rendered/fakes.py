@@ -35,7 +35,7 @@ def make(recipe: ForgedPictures, unit: str, folder: Path) -> None:
     """
     split, *names = unit.split("_")
     count = max(ALBUM, 2 * recipe.photographs)
-    clips = {name: sitting(recipe.person(int(name)), 0, count, recipe.size) for name in names}
+    clips = {name: sitting(recipe.person(int(name)), count, recipe.size) for name in names}
     for target, source in (names, names[::-1]):
         for number in range(recipe.photographs):
             real, fake = (

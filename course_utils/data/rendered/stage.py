@@ -48,7 +48,7 @@ class Stage:
         self, person: Person, light: Light, motion: Motion, view: View, size: tuple[int, int]
     ) -> None:
         self.light, self.motion, self.view, self.size = light, motion, view, size
-        self.eyes, self.marks = person.eyes, Landmarks(person.skull)
+        self.eyes, self.skull = person.eyes, person.skull
         moved = join([person.face, person.eyes.surface])
         self.face, self.face_part = _table(moved), moved.part
         self.fields = np.concatenate([moved.motion, moved.turning], axis=1)
@@ -119,7 +119,7 @@ class Stage:
 
     def landmarks(self) -> np.ndarray:
         """Return the 68 landmarks of each frame (N x 68 x 2 float32) in pixels."""
-        points, outlines = self.marks.points(self.motion.expression, self.motion.lids)
+        points, outlines = Landmarks(self.skull).points(self.motion.expression, self.motion.lids)
         marks = np.stack([self.seen(n, points[n]) for n in range(len(points))])
         for n, outline in enumerate(outlines):
             marks[n, :, :17] = choose_outline(self.seen(n, outline))
