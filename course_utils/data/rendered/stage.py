@@ -53,7 +53,8 @@ class Stage:
         self.face, self.face_part = _table(moved), moved.part
         self.fields = np.concatenate([moved.motion, moved.turning], axis=1)
         self.rest, self.rest_part = _table(person.rest), person.rest.part
-        self._leave_out_what_is_never_seen()
+        if len(motion) > 1:
+            self._leave_out_what_is_never_seen()
 
     def _leave_out_what_is_never_seen(self) -> None:
         """Keep the points of `rest` that are in front, or nearly so, in some of a few frames."""
