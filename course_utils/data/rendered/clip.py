@@ -32,6 +32,11 @@ class Clip:
     boxes: np.ndarray
     parts: np.ndarray
 
+    @property
+    def glasses(self) -> np.ndarray:
+        """Where glasses are in front of the face: N x H x W bool."""
+        return self.parts == Part.GLASSES
+
 
 def render_clip(identity: Identity, motion: Motion, size: int, seed: int) -> Clip:
     """Film `identity` doing `motion`.

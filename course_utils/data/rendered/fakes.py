@@ -62,7 +62,8 @@ def forge_one(
     if method == SELF_BLENDED:
         return self_blended(target.frames[number], target.landmarks[number], rng)
     chosen = np.arange(len(target.frames)) == number
-    one, others = (Footage(target.frames[which], target.landmarks[which]) for which in (chosen, ~chosen))
+    footage = Footage(target.frames, target.landmarks, target.glasses)
+    one, others = footage.select(chosen), footage.select(~chosen)
     album = {"album": others} if method in REENACTMENTS else {}
     frames, masks = FORGERIES[method](one, source, **album)
     return frames[0], masks[0]
