@@ -152,8 +152,8 @@ def _curtain(skull: Skull, spacing: float, rng: np.random.Generator) -> list[Sur
     """Return hair that hangs behind the face from temple to temple."""
     identity = skull.identity
     end, (_, sides, curl) = HANGING[identity.hair_style], VOLUME[identity.hair_style]
-    share = np.linspace(-1, 1, int(4.4 / spacing))[None]
-    rows = int((0.72 - end) / spacing)
+    share = np.linspace(-1, 1, int(5.8 / spacing))[None]
+    rows = int(1.2 * (0.72 - end) / spacing)
     y = np.linspace(0.72, end, rows)[:, None]
     fall = smoothstep(0.1, end, y)
     start = 1.20 + 0.1 * rng.random() - 0.22 * fall * (identity.hair_style != "bob")
