@@ -5,23 +5,24 @@ uint8 comes out. The kinds follow Rössler et al. 2019 (compression) and Hendryc
 ("Benchmarking Neural Network Robustness to Common Corruptions and Perturbations": blur, noise).
 """
 
-import math
+import io
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional
 
 from course_utils.data.datasets import PictureDataset
 from course_utils.intervals import accuracy_interval, auroc_interval, compare
 from course_utils.predictions import predictions_table
 
-CLEAN = "none"
+BILINEAR = Image.Resampling.BILINEAR  # as Pillow does it, averaging what is made smaller
 
 
 @dataclass(frozen=True)
@@ -32,41 +33,47 @@ class Corruption:
         name: of what is done.
         unit: what a severity counts, e.g. "quality, 1 to 100".
         severities: how strongly, mildest first.
-        degrade: what takes a picture (3 x H x W uint8), a severity and noise to draw from, and returns the
-            degraded picture in the same form.
+        degrade: what takes a picture (H x W x 3 uint8), a severity and a generator to draw noise from, and
+            returns the degraded picture in the same form.
     """
 
     name: str
     unit: str
     severities: tuple[float, ...]
-    degrade: Callable[[Tensor, float, torch.Generator], Tensor]
+    degrade: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
     def at(self, *severities: float) -> "Corruption":
         """Return the same at other severities."""
         return replace(self, severities=severities)
 
 
-def _jpeg(picture: Tensor, quality: float, noise: torch.Generator) -> Tensor:
-    return functional.jpeg(picture, int(quality))
+def _as_they_are(picture: np.ndarray, severity: float, noise: np.random.Generator) -> np.ndarray:
+    return picture
 
 
-def _blur(picture: Tensor, sigma: float, noise: torch.Generator) -> Tensor:
-    # Three deviations hold 99.7 %; a kernel may not reach over the picture twice.
-    size = 2 * min(math.ceil(3 * sigma), min(picture.shape[1:]) - 1) + 1
-    return functional.gaussian_blur(picture, [size, size], [sigma, sigma])
+def _jpeg(picture: np.ndarray, quality: float, noise: np.random.Generator) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=int(quality))  # colour at half the resolution
+    return np.array(Image.open(buffer))
 
 
-def _resize(picture: Tensor, share: float, noise: torch.Generator) -> Tensor:
-    height, width = picture.shape[1:]
-    small = [max(1, round(side * share / 100)) for side in (height, width)]
-    return functional.resize(functional.resize(picture, small), [height, width])
+def _blur(picture: np.ndarray, sigma: float, noise: np.random.Generator) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
 
 
-def _noise(picture: Tensor, deviation: float, noise: torch.Generator) -> Tensor:
-    noisy = picture + deviation * torch.randn(picture.shape, generator=noise)
-    return noisy.round().clamp(0, 255).to(torch.uint8)
+def _resize(picture: np.ndarray, share: float, noise: np.random.Generator) -> np.ndarray:
+    height, width, _ = picture.shape
+    small = [max(1, round(side * share / 100)) for side in (width, height)]
+    whole = Image.fromarray(picture)
+    return np.array(whole.resize(small, BILINEAR).resize((width, height), BILINEAR))
 
 
+def _noise(picture: np.ndarray, deviation: float, noise: np.random.Generator) -> np.ndarray:
+    noisy = picture + deviation * noise.standard_normal(picture.shape, dtype=np.float32)
+    return noisy.round().clip(0, 255).astype(np.uint8)
+
+
+CLEAN = Corruption("none", "", (np.nan,), _as_they_are)
 JPEG = Corruption("JPEG", "quality, 1 to 100", (90, 70, 50, 30), _jpeg)
 BLUR = Corruption("Gaussian blur", "standard deviation in pixels", (0.5, 1, 2, 3), _blur)
 RESIZE = Corruption("down and up again", "side kept, in percent", (75, 50, 35, 25), _resize)
@@ -86,11 +93,12 @@ class DegradedPictures(Dataset):
     ) -> None:
         self.labels = dataset.labels
         self.batch_transform = dataset.batch_transform
-        noise = torch.Generator()
         self.pictures = []
         for number, path in enumerate(dataset.samples["path"]):
-            noise.manual_seed(zlib.crc32(f"{seed} {path}".encode()))
-            self.pictures.append(corruption.degrade(dataset[number][0], severity, noise))
+            noise = np.random.default_rng([seed, zlib.crc32(path.encode())])
+            picture = dataset[number][0].permute(1, 2, 0).numpy()
+            degraded = corruption.degrade(picture, severity, noise)
+            self.pictures.append(torch.from_numpy(degraded).permute(2, 0, 1).contiguous())
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -125,15 +133,13 @@ def predict_degraded(
         CourseError: a picture is gone, or what a model gives are no n probabilities.
     """
     tables = []
-    for corruption, severity in [
-        (Corruption(CLEAN, "", (np.nan,), lambda picture, severity, noise: picture), np.nan),
-        *((corruption, severity) for corruption in corruptions for severity in corruption.severities),
-    ]:
-        pictures = DegradedPictures(dataset, corruption, severity, seed)
-        for model, score in models.items():
-            table = predictions_table(dataset.samples, score(pictures), model=model, run="degraded")
+    for corruption in (CLEAN, *corruptions):
+        for severity in corruption.severities:
+            pictures = DegradedPictures(dataset, corruption, severity, seed)
             told = {"corruption": corruption.name, "unit": corruption.unit, "severity": float(severity)}
-            tables.append(table.assign(**told))
+            for model, score in models.items():
+                table = predictions_table(dataset.samples, score(pictures), model=model, run="degraded")
+                tables.append(table.assign(**told))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -152,7 +158,7 @@ def robustness(predictions: pd.DataFrame, thresholds: Mapping[str, float] | floa
         less that of the same pictures undegraded, whose bounds are of a paired bootstrap, so that an interval
         without 0 tells a loss from the choice of pictures; and ``groups``.
     """
-    whole = {model: part for model, part in predictions.query("corruption == @CLEAN").groupby("model")}
+    whole = dict(iter(predictions[predictions["corruption"] == CLEAN.name].groupby("model")))
     rows = []
     keys = ["corruption", "unit", "severity", "model"]
     for key, part in predictions.groupby(keys, sort=False, dropna=False):

@@ -61,8 +61,8 @@ def differences_by_chance(table: pd.DataFrame, column: str, threshold: float) ->
 
     Returns:
         A row a kind of error that there are pictures for: ``error``; ``gap``, the highest rate less the
-        lowest (0 to 1); ``p_value``, the share of deals, this one included, that spread the rates as far; and the
-        number of ``groups``.
+        lowest (0 to 1); ``p_value``, the share of deals, this one included, that spread the rates as
+        far; and the number of ``groups``.
 
     Raises:
         CourseError: there is no such column, or a group has rows in two subgroups, so that dealing out is not

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from course_utils.data.recipes import Identities
+from course_utils.data.rendered.clip import Clip
 from course_utils.data.rendered.portraits import save, sitting
 
 
@@ -17,7 +18,11 @@ def make(recipe: Identities, unit: str, folder: Path) -> None:
     Raises:
         RunError: the disk is full, or `folder` cannot be written.
     """
-    person = recipe.person(int(unit.rpartition("_")[2]))
-    for number in range(recipe.photographs):
-        picture = sitting(person, number, 1, recipe.size).frames[0]
-        save(folder / unit / f"{unit}_{number + 1:04}.jpg", picture)
+    target = int(unit.rpartition("_")[2])
+    for number in range(1, recipe.photographs + 1):
+        save(folder / unit / f"{unit}_{number:04}.jpg", photograph(recipe, target, number).frames[0])
+
+
+def photograph(recipe: Identities, target: int, number: int) -> Clip:
+    """Return a person's photograph `number`, counted from 1, the only one of its sitting."""
+    return sitting(recipe.person(target), number - 1, 1, recipe.size)

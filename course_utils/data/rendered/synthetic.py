@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from course_utils.data.recipes import DecodedPictures
+from course_utils.data.rendered.clip import Clip
 from course_utils.data.rendered.portraits import save, sitting
 
 DECODED = (
@@ -84,10 +85,15 @@ def make(recipe: DecodedPictures, unit: str, folder: Path) -> None:
     """
     split, name = unit.split("_")
     decoded = int(name) % 2 == 1
-    pictures = sitting(recipe.person(int(name)), 0, recipe.photographs, recipe.size).frames
+    pictures = photographs(recipe, int(name)).frames
     if decoded:
         rng = np.random.default_rng([recipe.person(int(name)), 34])
         pictures = Decoder(recipe.seed)(pictures, rng)
     place = folder / split / ("fake" if decoded else "real")
     for number, picture in enumerate(pictures):
         save(place / f"{name}_{number}.jpg", picture, *[DECODED] * decoded)
+
+
+def photographs(recipe: DecodedPictures, target: int) -> Clip:
+    """Return the sitting that all pictures of a person are from, before they were decoded."""
+    return sitting(recipe.person(target), 0, recipe.photographs, recipe.size)
