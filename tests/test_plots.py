@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from PIL import Image
@@ -10,9 +11,12 @@ from predicted import predictions
 from sklearn.metrics import roc_auc_score
 
 from course_utils import plots
+from course_utils.calibration import expected_calibration_error
 from course_utils.errors import CourseError
 from course_utils.history import Run
 from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES
+from course_utils.robustness import robustness
+from course_utils.subgroups import errors_by
 
 RUN = Run(
     model="SimpleNet",
@@ -25,6 +29,28 @@ RUN = Run(
     test_loss=[0.7, 0.6, 0.7],
     test_acc=[51, 69, 66],
 )
+CUES = pd.DataFrame(
+    {
+        "shortcut": ["file size", "spectrum"],
+        "auroc": [0.5, 0.7],
+        "low": [0.45, 0.6],
+        "high": [0.55, 0.8],
+        "found": [False, True],
+    }
+)
+
+
+def degraded(models: tuple[str, ...] = ("SimpleNet", "Xception")) -> pd.DataFrame:
+    """Return predictions that get worse from one corruption to the next, at one severity each."""
+    kinds = [("none", "", np.nan), *((f"corruption {number}", "times", number) for number in range(1, 4))]
+    tables = [
+        predictions(separation=2 - number / 2, model=model).assign(corruption=name, unit=unit, severity=times)
+        for number, (name, unit, times) in enumerate(kinds)
+        for model in models
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
 DRAWN = {
     "history": lambda: plots.plot_history([RUN]),
     "histories": lambda: plots.plot_history([RUN, RUN], ["first", "second"]),
@@ -35,6 +61,10 @@ DRAWN = {
     "histogram": lambda: plots.plot_score_histogram(predictions(), 0.5),
     "balance": lambda: plots.plot_class_balance(predictions()),
     "accuracies": lambda: plots.plot_accuracies({"a": 0.5, "b": 1.0}, "Coins", 0.5),
+    "shortcuts": lambda: plots.plot_shortcuts(CUES, "One cue at a time"),
+    "reliability": lambda: plots.plot_reliability({"one": predictions(), "two": predictions(separation=2)}),
+    "robustness": lambda: plots.plot_robustness(robustness(degraded())),
+    "subgroups": lambda: plots.plot_subgroups(errors_by(predictions(), "method", 0.5), "method"),
     "grid": lambda: plots.sample_grid([np.zeros((8, 8, 3), np.uint8)], ["real"]),
 }
 
@@ -78,6 +108,7 @@ def test_sentences_hold_the_numbers(shown):
     assert "sum to 1.000" in both
     assert "highest, 70.0 %, at epoch 2, where test accuracy is 69.0 %" in plots.plot_history([RUN])
     assert "test 60 real and 40 fake" in plots.plot_class_balance(table)
+    assert "file size 0.500; spectrum 0.700. Above the bar: spectrum" in DRAWN["shortcuts"]()
     assert "2 × real; 1 × fake" in plots.sample_grid([np.zeros((4, 4, 3))] * 3, ["real", "real", "fake"])
 
 
@@ -147,3 +178,28 @@ def test_seeds_are_summed_up_with_mean_and_range():
     measured = {"one": [0.5, 0.7], "other": [0.5, 0.5]}
     sentence = plots.plot_seeds(measured, title="A", quantity="AUROC", chance=0.5, here=0.61)
     assert "one 0.600 (0.500 to 0.700); other 0.500 (0.500 to 0.500). This run: 0.610" in sentence
+
+
+def test_how_far_scores_can_be_trusted_is_said_with_numbers(shown):
+    table = predictions(200, 200, separation=2)
+    error = expected_calibration_error(table)
+    sentence = plots.plot_reliability({"as trained": table})
+    assert f"as trained {error:.3f} (chance alone would give 0.0" in sentence
+    curves = robustness(degraded())
+    worst = curves[(curves["model"] == "Xception") & (curves["severity"] == 3)]["auroc"].item()
+    assert f"{worst:.3f} where it is lowest (corruption 3, 3)" in plots.plot_robustness(curves)
+    assert plots.plot_robustness(curves, "auroc_change").startswith("change of AUROC on degraded pictures")
+    errors = errors_by(table, "method", 0.5)
+    rate = errors[(errors["subgroup"] == "original") & (errors["error"] == "false positive rate")]
+    assert f"false positive rate {100 * rate['rate'].item():.1f} % of all" in plots.plot_subgroups(
+        errors, "method"
+    )
+
+
+def test_subgroups_without_an_interval_or_a_picture_are_drawn(shown):
+    table = predictions(reals=6, fakes=0).assign(tone=["a", "b"] * 3)
+    assert "miss rate: no pictures" in plots.plot_subgroups(errors_by(table, "tone", 0.5), "tone")
+    one = table.assign(score=1.0, label=[0, 1] * 3)
+    plots.plot_reliability({"sure": one})
+    plots.plot_robustness(robustness(degraded(("One",)).query("severity != 2 and severity != 3")))
+    assert len(shown) == 3

@@ -5,6 +5,7 @@ map that it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -48,27 +49,26 @@ def score_maps(
             " be of the same pictures, in the same order."
         )
     rows = [
-        {"explanation": name, "picture": picture, "group": groups[picture], **_scores(found, masks[picture])}
+        {"explanation": name, "picture": picture, "group": group, **_scores(found, mask)}
         for name, maps in explanations.items()
-        for picture, found in enumerate(_attributions(maps))
+        for picture, (group, mask, found) in enumerate(zip(groups, masks, _attributions(maps), strict=True))
     ]
     return pd.DataFrame(rows)
 
 
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return a row an explanation of what `score_maps` returned.
+    """Return a row an explanation and measure of what `score_maps` returned.
 
-    Columns: the numbers of ``pictures`` scored and ``left_out`` for want of a mask; then the mean of each
-    measure as an `Interval` over groups.
+    Columns: ``explanation``, ``measure``, its mean ``value`` with the bounds ``low`` and ``high`` of its
+    interval over groups, and the numbers of ``groups``, of ``pictures`` scored, and of those ``left_out``.
     """
-    rows = {}
-    for name, table in scores.groupby("explanation", sort=False):
-        scored = table.dropna(subset="auroc")
-        rows[name] = {"pictures": len(scored), "left_out": len(table) - len(scored)}
-        rows[name] |= {
-            measure: mean_interval(scored[measure], scored["group"]) for measure in ("area", *MEASURES)
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("explanation")
+    keys, rows = ["explanation", "picture", "group"], []
+    long = scores.melt(keys, list(MEASURES), var_name="measure", value_name="score")
+    for (name, measure), part in long.groupby(["explanation", "measure"], sort=False):
+        counts = {"pictures": int(part["score"].count()), "left_out": int(part["score"].isna().sum())}
+        interval = asdict(mean_interval(part["score"], part["group"]))
+        rows.append({"explanation": name, "measure": measure, **interval, **counts})
+    return pd.DataFrame(rows)
 
 
 def difference(scores: pd.DataFrame, first: str, second: str, measure: str = "auroc") -> Interval:
@@ -97,13 +97,13 @@ def centre_maps(shape: tuple[int, int, int]) -> np.ndarray:
     return np.broadcast_to(np.outer(rows, columns).astype(np.float32), shape)
 
 
-def attribution_by_part(maps: Maps, parts: np.ndarray, names: Mapping[int, str]) -> pd.DataFrame:
+def attribution_by_part(maps: Maps, parts: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """Return how much of each map lies on each part of the face.
 
     Args:
         maps: B x H x W, on the CPU.
-        parts: B x H x W integers: which part a pixel belongs to.
-        names: of the parts by their number.
+        parts: B x H x W integers: which part a pixel shows (see `course_utils.data.regions.face_parts`).
+        names: of the parts, by their number.
 
     Returns:
         A row a picture and part: ``picture``, ``part``, ``attribution`` (share of the map, 0 to 1) and
@@ -114,7 +114,7 @@ def attribution_by_part(maps: Maps, parts: np.ndarray, names: Mapping[int, str])
             number.
     """
     parts = np.asarray(parts)
-    unnamed = sorted(set(np.unique(parts).tolist()) - set(names))
+    unnamed = sorted(set(np.unique(parts).tolist()) - set(range(len(names))))
     if parts.shape != tuple(maps.shape) or unnamed:
         raise CourseError(
             f"Maps of {tuple(maps.shape)} need a part for every pixel, and a name for every part; these parts"
@@ -128,7 +128,7 @@ def attribution_by_part(maps: Maps, parts: np.ndarray, names: Mapping[int, str])
             "area": float(np.mean(where == number)),
         }
         for picture, (found, where) in enumerate(zip(_attributions(maps), parts, strict=True))
-        for number, name in names.items()
+        for number, name in enumerate(names)
     )
 
 
