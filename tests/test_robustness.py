@@ -45,7 +45,7 @@ def test_stronger_is_further_from_the_picture_and_still_a_picture(pictures, corr
         picture, label = degraded[3]
         assert (picture.dtype, picture.shape, label) == (torch.uint8, original.shape, pictures[3][1])
         distances.append((picture.float() - original.float()).square().mean().item())
-    assert 0 < distances[0] and distances == sorted(distances)
+    assert distances[0] > 0 and distances == sorted(distances)
     assert torch.equal(pictures[3][0], original)  # the kept picture is left alone
 
 
