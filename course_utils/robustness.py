@@ -115,7 +115,7 @@ def predict_degraded(
 ) -> pd.DataFrame:
     """Let `models` score the pictures of `dataset` as they are, and at each severity of each corruption.
 
-    Each severity is made once, for all models. A picture of 128² takes about 2 ms a severity, and each model
+    Each severity is made once, for all models. A picture of 128² takes a few milliseconds a severity, and each model
     its own time for every picture and severity.
 
     Args:
