@@ -30,14 +30,12 @@ GUESSING = {"auroc": 0.5, "auroc_change": 0}
 def plot_reliability(tables: Mapping[str, pd.DataFrame], bins: int = 10, equal: str = "width") -> Caption:
     """Draw the share of fakes by predicted P(fake) for each predictions table, named by its key.
 
-    Probabilities that hold are on the diagonal. Bars are 95 % intervals over groups; below, how the pictures
-    are spread over the bins. `bins` and `equal` are those of `calibration.reliability`.
+    Probabilities that hold are on the diagonal. Bars are 95 % intervals over groups; below, how the scores
+    are spread. `bins` and `equal` are those of `calibration.reliability`.
     """
     figure = new_figure(6, 7.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    upper.plot(
-        [0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":", zorder=1, label="a probability that holds"
-    )
+    upper.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":", zorder=1, label="holds")
     told = []
     for (name, table), style in zip(tables.items(), itertools.cycle(CURVE_STYLES)):
         rows = reliability(table, bins, equal)
@@ -49,8 +47,9 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame], bins: int = 10, equal: 
         hollow = {"facecolor": "white", "edgecolor": style["color"], "marker": style["marker"]}
         upper.scatter(x[few], y[few], s=40, zorder=4, **hollow)
         upper.vlines(x, rows["observed_low"], rows["observed_high"], style["color"], linewidth=3, alpha=0.35)
-        shares = 100 * rows["pictures"] / rows["pictures"].sum()
-        lower.hlines(shares, rows["low"], rows["high"], style["color"], style["linestyle"], linewidth=2.2)
+        counts, edges = np.histogram(table["score"], 20, (0, 1))
+        line = {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 1.6}
+        lower.stairs(100 * counts / len(table), edges, **line)
     hollow = {"markerfacecolor": "white", "markeredgecolor": INK, "linestyle": "none"}
     upper.plot([], [], "o", label="too few groups for an interval", **hollow)
     of = ", ".join(dict.fromkeys(f"{values(t['dataset'])} {values(t['split'])}" for t in tables.values()))
@@ -58,7 +57,7 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame], bins: int = 10, equal: 
     upper.set(ylim=(-0.03, 1.03))
     lower.set_ylim(bottom=0)
     upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    lower.set(xlabel="predicted P(fake), mean of the bin", ylabel="pictures (%)")
+    lower.set(xlabel="predicted P(fake); above, its mean in the bin", ylabel="pictures (%)")
     figure.legend(loc="outside lower center", ncols=1)
     return show(
         figure,
@@ -116,8 +115,8 @@ def _lowest(curves: pd.DataFrame, model: str, quantity: str) -> str:
     degraded = curves["corruption"] != CLEAN.name
     lowest = curves.loc[curves.loc[degraded, quantity].idxmin()]
     return (
-        f"{model} has {curves.loc[~degraded, quantity].item():.3f} undegraded, and {lowest[quantity]:.3f} where"
-        f" it is lowest ({lowest['corruption']}, {lowest['severity']:g})"
+        f"{model} has {curves.loc[~degraded, quantity].item():.3f} undegraded, and {lowest[quantity]:.3f}"
+        f" where it is lowest ({lowest['corruption']}, {lowest['severity']:g})"
     )
 
 
