@@ -51,6 +51,17 @@ def degraded(models: tuple[str, ...] = ("SimpleNet", "Xception")) -> pd.DataFram
     return pd.concat(tables, ignore_index=True)
 
 
+RANDOM = np.random.default_rng(0).random((2, 3, 9, 9))
+EXPLAINED = pd.DataFrame(
+    {
+        "explanation": ["saliency", "at random"],
+        "measure": "pointing game",
+        "value": [0.6, 0.3],
+        "low": [0.5, 0.2],
+        "high": [0.7, 0.4],
+        "baseline": [False, True],
+    }
+)
 DRAWN = {
     "history": lambda: plots.plot_history([RUN]),
     "histories": lambda: plots.plot_history([RUN, RUN], ["first", "second"]),
@@ -65,6 +76,9 @@ DRAWN = {
     "reliability": lambda: plots.plot_reliability({"one": predictions(), "two": predictions(separation=2)}),
     "robustness": lambda: plots.plot_robustness(robustness(degraded())),
     "subgroups": lambda: plots.plot_subgroups(errors_by(predictions(), "method", 0.5), "method"),
+    "maps": lambda: plots.plot_maps(RANDOM[:2, :3], RANDOM[:2, 0] - 0.5, ["real", "fake"], "Saliency"),
+    "mean maps": lambda: plots.plot_mean_maps(RANDOM[0, :2], "SimpleNet on made_up"),
+    "explanation scores": lambda: plots.plot_explanation_scores(EXPLAINED, "Is it right?"),
     "grid": lambda: plots.sample_grid([np.zeros((8, 8, 3), np.uint8)], ["real"]),
 }
 
@@ -203,3 +217,21 @@ def test_subgroups_without_an_interval_or_a_picture_are_drawn(shown):
     plots.plot_reliability({"sure": one})
     plots.plot_robustness(robustness(degraded(("One",)).query("severity != 2 and severity != 3")))
     assert len(shown) == 3
+
+
+def test_a_map_is_laid_over_a_picture_where_it_is_high_and_nowhere_else():
+    picture, heat = np.full((4, 4, 3), 0.5), np.zeros((4, 4))
+    heat[1, 2] = 1
+    laid = plots.overlay(picture, heat)
+    assert (laid[heat == 0] == 0.5).all()
+    assert np.abs(laid[1, 2] - 0.5).max() > 0.2
+    assert laid.min() >= 0 and laid.max() <= 1
+
+
+def test_sentences_on_maps_say_where_they_are_bright_and_which_sign_they_have(shown):
+    heat = np.zeros((9, 9))
+    heat[4, 4] = 1
+    sentence = plots.plot_maps(RANDOM[:1], heat[None], ["fake"], "Saliency")
+    assert "fake 100%" in sentence and "negative" not in sentence
+    assert "negative" in plots.plot_maps(RANDOM[:1], heat[None] - 0.5, ["fake"], "Saliency")
+    assert "brightest of reals 50% down and 50% across" in plots.plot_mean_maps([heat, heat], "x")

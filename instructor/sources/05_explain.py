@@ -108,10 +108,15 @@ titles = {"simplenet": "SimpleNet", "xception": "Xception"}
 detectors = {(name, data): detector(name, data) for data in (fakes, synthetic) for name in titles}
 
 # %%
+tested = {
+    (name, trained_on, tested_on): one.predictions(load_dataset(tested_on))
+    for (name, trained_on), one in detectors.items()
+    for tested_on in dict.fromkeys((fakes, synthetic))
+}
 for (name, data), one in detectors.items():
-    table = one.predictions(load_dataset(data))
+    auroc = auroc_interval(tested[name, data, data])
     weights = one.run.configuration.get("weights", "from scratch")
-    print(f"{titles[name]} on {data}: test AUROC {auroc_interval(table)}; first weights: {weights}")
+    print(f"{titles[name]} on {data}: test AUROC {auroc}; first weights: {weights}")
 
 # %% [markdown]
 # Keep these numbers at hand. What can a heat map of a detector mean that does not detect?
@@ -799,17 +804,11 @@ caption = plots.plot_robustness(curves)
 # off the diagonal mean?)
 
 # %%
-tested = {
-    trained_on: pd.concat(
-        [
-            detectors[name, trained_on].predictions(load_dataset(tested_on))
-            for name in titles
-            for tested_on in dict.fromkeys((fakes, synthetic))
-        ]
-    )
-    for trained_on in dict.fromkeys((fakes, synthetic))
+by_training = {
+    data: pd.concat([table for (_, trained_on, _), table in tested.items() if trained_on == data])
+    for data in dict.fromkeys((fakes, synthetic))
 }
-across_datasets(tested).map(str)
+across_datasets(by_training).map(str)
 
 # %% [markdown]
 # ### Other people
@@ -830,7 +829,7 @@ else:
     known["skin"] = np.where(known["skin_tone"] <= 3, "skin types 1 to 3", "skin types 4 to 6")
     known["eyes"] = np.where(known["glasses"], "glasses", "no glasses")
     known["years"] = pd.cut(known["age"], [0, 40, 100], labels=["up to 40", "over 40"]).astype(str)
-    table = one.predictions(load_dataset(fakes)).merge(known, on="target")
+    table = tested["simplenet", fakes, fakes].merge(known, on="target")
     for column in ("skin", "eyes", "years"):
         caption = plots.plot_subgroups(errors_by(table, column, threshold), column)
 
