@@ -308,7 +308,7 @@ def attention_by_part(all_maps):
     rows = {}
     for (name, data), maps in all_maps.items():
         _, labels, _, parts = explained[data]
-        table = explain.attribution_by_part(maps, parts, dict(enumerate(FACE_PARTS)))
+        table = explain.attribution_by_part(maps, parts, FACE_PARTS)
         table["class"] = np.asarray(words)[labels[table["picture"].to_numpy()]]
         sums = table.groupby(["class", "part"])[["attribution", "area"]].mean()
         for kind, means in sums.groupby("class"):
@@ -643,42 +643,28 @@ caption = plots.sample_grid(
 
 # %%
 summary = explain.summarise(scores)
-measures = {"pointing": "pointing game", "share": "share inside", "auroc": "pixel AUROC"}
-drawn = pd.DataFrame(
-    {
-        "explanation": explanation,
-        "measure": title,
-        "value": row[measure].value,
-        "low": row[measure].low,
-        "high": row[measure].high,
-        "baseline": explanation in ("at random", "a spot in the middle"),
-    }
-    for measure, title in measures.items()
-    for explanation, row in summary.iterrows()
+titles_of_measures = {"pointing": "pointing game", "share": "share inside", "auroc": "pixel AUROC"}
+summary["baseline"] = summary["explanation"].isin(["at random", "a spot in the middle"])
+caption = plots.plot_explanation_scores(
+    summary.replace({"measure": titles_of_measures}), f"Is it right? {len(rows)} fakes of {masked}"
 )
-caption = plots.plot_explanation_scores(drawn, f"Is it right? {len(rows)} fakes of {masked}")
-for explanation in maps:
-    if ":" in explanation:
-        gain = explain.difference(scores, explanation, "a spot in the middle", "auroc")
-        print(f"{explanation} minus a spot in the middle, pixel AUROC: {gain}")
-        lesson.record(
-            f"{explanation}, pixel AUROC",
-            summary.loc[explanation, "auroc"].value,
-            dataset=masked,
-            edition=prepared.edition,
-            split="test",
-            metric="pixel_auroc",
-            interval=(
-                summary.loc[explanation, "auroc"].low,
-                summary.loc[explanation, "auroc"].high,
-            ),
-            groups=summary.loc[explanation, "auroc"].groups,
-            model=explanation.split(":")[0].lower(),
-            weights=on_masked[explanation.split(":")[0].lower()].run.configuration.get(
-                "weights", "from scratch"
-            ),
-            seed=seed,
-        )
+for row in summary[(summary["measure"] == "auroc") & ~summary["baseline"]].itertuples():
+    gain = explain.difference(scores, row.explanation, "a spot in the middle", "auroc")
+    print(f"{row.explanation} minus a spot in the middle, pixel AUROC: {gain}")
+    name = row.explanation.split(":")[0].lower()
+    lesson.record(
+        f"{row.explanation}, pixel AUROC",
+        row.value,
+        dataset=masked,
+        edition=prepared.edition,
+        split="test",
+        metric="pixel_auroc",
+        interval=(row.low, row.high),
+        groups=row.groups,
+        model=name,
+        weights=on_masked[name].run.configuration.get("weights", "from scratch"),
+        seed=seed,
+    )
 
 # %% [markdown]
 # Does a map depend on what the network has *learnt* at all? Adebayo et al. (2018) draw the weights anew, at random, and
