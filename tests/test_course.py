@@ -107,6 +107,7 @@ def test_nbval_agrees_on_the_cheap_notebooks(places):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # Xception, four times, and some processors train four pictures a second
 def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
     datasets = {
         "dataset": "assignment_fakes",

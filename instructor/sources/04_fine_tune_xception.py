@@ -35,6 +35,7 @@ image_size = 256  # pixels, side of the pictures
 epochs = 2  # of Xception
 head_epochs = 0  # before these, epochs in which only the new head learns
 small_epochs = 5  # of SimpleNet and Meso-4
+training_pictures = None  # how many training pictures all three see; None is all
 batch_size = 32
 learning_rate = 0.001  # of Adam
 seed = 0
@@ -51,7 +52,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils import calibration, plots
 from course_utils.data.prepare import load_dataset
-from course_utils.detectors import train_detector
+from course_utils.detectors import few_training_pictures, train_detector
 from course_utils.intervals import accuracy_interval, auroc_interval, compare
 from course_utils.lesson import Lesson
 from course_utils.models import describe, xception
@@ -500,7 +501,7 @@ print(f"head alone: {learning:,} of {count_parameters(model):,} parameters learn
 # <!-- END SOLUTION -->
 
 # %%
-prepared = load_dataset(synthetic)
+prepared = few_training_pictures(load_dataset(synthetic), training_pictures, seed)
 training = {
     "batch_size": batch_size,
     "optimizer": {"name": "Adam", "params": {"lr": learning_rate}},

@@ -36,6 +36,7 @@ pretrained = "auto"  # Xception's first weights: "auto", "none", or the path of 
 image_size = 256  # pixels, side of the pictures
 epochs = 2  # of Xception
 small_epochs = 5  # of SimpleNet
+training_pictures = None  # how many training pictures Xception sees here; None is all
 batch_size = 32
 learning_rate = 0.001  # of Adam
 pictures = 256  # how many test pictures are explained, for means and scores
@@ -56,7 +57,7 @@ from course_utils import explain, paths, plots, robustness
 from course_utils.data.prepare import load_dataset
 from course_utils.data.regions import FACE_PARTS, face_parts, manipulated_masks
 from course_utils.data.rendered.truth import people
-from course_utils.detectors import train_detector
+from course_utils.detectors import few_training_pictures, train_detector
 from course_utils.errors import CourseError
 from course_utils.intervals import across_datasets, auroc_interval
 from course_utils.lesson import Lesson
@@ -92,7 +93,9 @@ def detector(name, dataset_name):
     return train_detector(
         name,
         build,
-        load_dataset(dataset_name),
+        few_training_pictures(
+            load_dataset(dataset_name), {"xception": training_pictures}.get(name), seed
+        ),
         image_size,
         folder=lesson.folder / f"{name}_{dataset_name}",
         earlier=[
