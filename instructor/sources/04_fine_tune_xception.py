@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: Fine-tune Xception
-#     question: What do a thousand times the computation, and a million photographs seen before, buy a detector?
+#     question: What do a hundred times the computation, and a million photographs seen before, buy a detector?
 #     chapter: assignment, chapter 4
 #     minutes: 1
 #     hours: 3
@@ -593,9 +593,10 @@ print(
 # %% [markdown]
 # ## 6 · Three networks, one test set
 #
-# Meso-4 (Afchar et al. 2018) was made for this task: four convolutions, some thirty thousand parameters. SimpleNet has
-# 700 times as many, nearly all in one linear layer; Xception again more, and a thousand times the computation of
-# Meso-4. In the table, compare the two columns: which network spends its parameters, and which its multiplications?
+# Meso-4 (Afchar et al. 2018) was made for this task: four convolutions, and at 256² twenty-eight thousand parameters.
+# SimpleNet has six hundred times as many, nearly all in one linear layer; Xception has more again, and a hundred times
+# the multiplications of Meso-4. In the table, compare the two columns: which network spends its parameters, and which its
+# multiplications?
 
 # %%
 names = ("meso4", "simplenet", "xception")

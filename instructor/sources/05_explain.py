@@ -312,7 +312,7 @@ def attention_by_part(all_maps):
     for (name, data), maps in all_maps.items():
         _, labels, _, parts = explained[data]
         table = explain.attribution_by_part(maps, parts, FACE_PARTS)
-        table["class"] = np.asarray(words)[labels[table["picture"].to_numpy()]]
+        table["class"] = np.asarray(words)[labels.numpy()[table["picture"]]]
         sums = table.groupby(["class", "part"])[["attribution", "area"]].mean()
         for kind, means in sums.groupby("class"):
             rows[titles[name], data, kind] = (means["attribution"] / means["area"]).droplevel(
@@ -608,9 +608,10 @@ dataset = on_masked["simplenet"].pictures(prepared)
 forged = dataset.samples[dataset.samples["label"] == 1]
 truth = manipulated_masks(prepared, forged, image_size)
 print(f"{len(truth.samples)} fakes with a mask; {truth.left_out} without one are left out")
-rows = dataset.samples.reset_index().merge(truth.samples[["path"]], on="path")["index"][:pictures]
-batch = dataset.batch_transform(torch.stack([dataset[i][0] for i in rows]))
-masks, groups = truth.maps[: len(rows)], truth.samples["group"].tolist()[: len(rows)]
+chosen = np.random.default_rng(seed).permutation(len(truth.samples))[:pictures]
+forged, masks = truth.samples.iloc[chosen], truth.maps[chosen]
+row_of = {path: row for row, path in enumerate(dataset.samples["path"])}
+batch = dataset.batch_transform(torch.stack([dataset[row_of[path]][0] for path in forged["path"]]))
 fake = torch.ones(len(batch), dtype=torch.int64)
 
 maps = {}
@@ -622,20 +623,20 @@ maps["SimpleNet: SmoothGrad"] = explain.smooth_grad(
 )
 maps["at random"] = explain.random_maps(tuple(batch.shape[i] for i in (0, 2, 3)), seed=seed)
 maps["a spot in the middle"] = explain.centre_maps(tuple(batch.shape[i] for i in (0, 2, 3)))
-scores = explain.score_maps(maps, masks, groups)
+scores = explain.score_maps(maps, masks, forged["group"].tolist())
 
 # %% [markdown]
 # First one picture of each kind of forgery, with the mask and two maps. Then all of them, as numbers: a point's colour
 # says whether a network was explained, and the dashed line is the best of the maps that look at none.
 
 # %%
-kinds = truth.samples["method"][: len(rows)]
-one_each = kinds.drop_duplicates().index[:6].tolist()
+kinds = forged["method"].reset_index(drop=True)
+one_each = kinds.drop_duplicates().sort_values().index.tolist()
 tiles = [*(batch[one_each] / 2 + 0.5)]
 tiles += [np.repeat(masks[i][..., None].astype(float), 3, axis=2) for i in one_each]
-for chosen in ("SimpleNet: saliency", "Xception: Grad-CAM"):
+for explanation in ("SimpleNet: saliency", "Xception: Grad-CAM"):
     for i in one_each:
-        heat = np.asarray(maps[chosen][i], dtype=float)
+        heat = np.asarray(maps[explanation][i], dtype=float)
         heat = np.clip(heat / max(np.percentile(heat, 99.5), 1e-12), 0, 1)
         tiles.append(overlay(batch[i].permute(1, 2, 0).numpy() / 2 + 0.5, heat))
 names = [f"{kind}" for kind in kinds[one_each]]
@@ -649,7 +650,7 @@ summary = explain.summarise(scores)
 titles_of_measures = {"pointing": "pointing game", "share": "share inside", "auroc": "pixel AUROC"}
 summary["baseline"] = summary["explanation"].isin(["at random", "a spot in the middle"])
 caption = plots.plot_explanation_scores(
-    summary.replace({"measure": titles_of_measures}), f"Is it right? {len(rows)} fakes of {masked}"
+    summary.replace({"measure": titles_of_measures}), f"Is it right? {len(batch)} fakes of {masked}"
 )
 for row in summary[(summary["measure"] == "auroc") & ~summary["baseline"]].itertuples():
     gain = explain.difference(scores, row.explanation, "a spot in the middle", "auroc")
