@@ -429,9 +429,18 @@ print("split of this set:", tell_leak(samples) or nobody)
 # held-out pictures: the chance that a fake scores above a real. One half is what a guesser has. Which of these cues
 # may well be the forgery's own trace, and which never should be?
 
+
 # %%
+def draw_cues(report, title):
+    """Draw what an audit found of each cue, or say why it looked for none."""
+    if report.note:
+        print(f"{title}: {report.note}")
+    else:
+        plots.plot_shortcuts(report.table(), title)
+
+
 found = audit(prepared)
-caption = plots.plot_shortcuts(found.table(), title=f"One cheap cue at a time, on {dataset}")
+draw_cues(found, f"One cheap cue at a time, on {dataset}")
 
 # %%
 for warning in found.warnings:
@@ -476,14 +485,10 @@ def saved(folder, quality_of_fakes, quality_afterwards=None):
 with tempfile.TemporaryDirectory() as folder:
     planted = audit(saved(folder, quality_of_fakes=75), progress=False)
     mended = audit(saved(folder, quality_of_fakes=75, quality_afterwards=70), progress=False)
-caption = plots.plot_shortcuts(
-    planted.table(), title="Planted: two JPEG qualities, no forgery at all"
-)
+draw_cues(planted, "Planted: two JPEG qualities, no forgery at all")
 
 # %%
-caption = plots.plot_shortcuts(
-    mended.table(), title="Mended: everything saved again with quality 70"
-)
+draw_cues(mended, "Mended: everything saved again with quality 70")
 
 # %% [markdown]
 # **Question 102 · shortcut** (6 points, read by a person, about 20 minutes)

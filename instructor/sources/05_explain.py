@@ -242,12 +242,18 @@ def explained_pictures(data):
     picked = np.random.default_rng(seed)
     each = [np.flatnonzero(dataset.labels == label) for label in (0, 1)]
     chosen = np.concatenate([np.sort(picked.permutation(rows)[: pictures // 2]) for rows in each])
-    found = face_parts(load_dataset(data), dataset.samples.iloc[chosen], image_size)
-    if found.left_out:
+    samples, parts = dataset.samples.iloc[chosen], None
+    try:
+        found = face_parts(load_dataset(data), samples, image_size)
+    except CourseError as error:
+        print(f"{data}: no table by part of the face. {error}")
+    else:
+        samples, parts = found.samples, found.maps
         print(f"{data}: {found.left_out} pictures are left out, no face was found in them")
-    rows = dataset.samples.reset_index().merge(found.samples[["path"]], on="path")["index"]
-    batch = dataset.batch_transform(torch.stack([dataset[i][0] for i in rows]))
-    return batch, torch.from_numpy(dataset.labels[rows]), found.samples, found.maps
+    row_of = {path: row for row, path in enumerate(dataset.samples["path"])}
+    rows = [row_of[path] for path in samples["path"]]
+    batch = dataset.batch_transform(torch.stack([dataset[row][0] for row in rows]))
+    return batch, torch.from_numpy(dataset.labels[rows]), samples, parts
 
 
 def saliency_of(one, batch, labels):
@@ -311,6 +317,8 @@ def attention_by_part(all_maps):
     rows = {}
     for (name, data), maps in all_maps.items():
         _, labels, _, parts = explained[data]
+        if parts is None:
+            continue
         table = explain.attribution_by_part(maps, parts, FACE_PARTS)
         table["class"] = np.asarray(words)[labels.numpy()[table["picture"]]]
         sums = table.groupby(["class", "part"])[["attribution", "area"]].mean()
@@ -318,7 +326,7 @@ def attention_by_part(all_maps):
             rows[titles[name], data, kind] = (means["attribution"] / means["area"]).droplevel(
                 "class"
             )
-    return pd.DataFrame(rows).T[list(FACE_PARTS)].round(2)
+    return pd.DataFrame(rows, index=list(FACE_PARTS)).T.round(2)
 
 
 attention_by_part(saliency)
