@@ -126,7 +126,9 @@ def best_epoch(run: Run, monitor: str | None = None) -> int:
     if monitor not in ("val_acc", "val_loss"):
         raise CourseError(f"The best epoch is chosen by 'val_acc' or 'val_loss', not by {monitor!r}.")
     if monitor == "val_acc" and not run.classifies:
-        raise CourseError(f"{run.model} classifies nothing and has no accuracy: choose its epoch by 'val_loss'.")
+        raise CourseError(
+            f"{run.model} classifies nothing and has no accuracy: choose its epoch by 'val_loss'."
+        )
     sign = 1 if monitor == "val_acc" else -1
     values = [-math.inf if math.isnan(value) else sign * value for value in getattr(run, monitor)]
     return values.index(max(values)) + 1

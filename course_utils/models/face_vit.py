@@ -35,9 +35,9 @@ class Attended(NamedTuple):
 class FaceViT(nn.Module):
     """A pre-norm vision transformer on 14 x 14 patches; as published 20 blocks deep and 512 wide, 8 heads.
 
-    With "P8S8" patches that is 63,218,176 parameters, with "P12S8", whose patches overlap, 63,341,056. Queries,
-    keys and values have no bias, and scores are scaled by width^-0.5, not by that of a head's width: this is
-    what the released weights were trained with.
+    With "P8S8" patches that is 63,218,176 parameters, with "P12S8", whose patches overlap, 63,341,056.
+    Queries, keys and values have no bias, and scores are scaled by width^-0.5, not by that of a head's width:
+    this is what the released weights were trained with.
 
     Args:
         patches: "P8S8" (8 x 8 pixels) or "P12S8" (12 x 12); a patch begins every 8 pixels with both.
@@ -101,7 +101,7 @@ class FaceViT(nn.Module):
         return flow[:, 0, 1:]
 
     def tokens(self, pictures: Tensor) -> Tensor:
-        """Return what goes into the first block, B x 197 x width: the class token, then the patches by row."""
+        """Return what the first block takes, B x 197 x width: the class token, then the patches by row."""
         patches = self.embed(self.border(pictures))  # B x 3 x 112² -> B x width x 14²
         patches = patches.flatten(2).transpose(1, 2)  # -> B x 196 x width
         return torch.cat([self.class_token.expand(len(pictures), -1, -1), patches], dim=1) + self.positions
@@ -147,7 +147,8 @@ class Attention(nn.Module):
 
     def first_row(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Return the first token's weights, B x heads x T, and what it takes from the others, B x width."""
-        of_query, of_key_value = self.query_key_value.weight.split([HEAD_WIDTH * self.heads * n for n in (1, 2)])
+        inner = HEAD_WIDTH * self.heads
+        of_query, of_key_value = self.query_key_value.weight.split([inner, 2 * inner])
         (query,) = self._by_head(functional.linear(tokens[:, :1], of_query))
         key, value = self._by_head(functional.linear(tokens, of_key_value))
         row = (query @ key.mT * self.scale).softmax(dim=-1)  # B x heads x 1 x T
@@ -205,8 +206,8 @@ def load_released(path: Path, model: FaceViT) -> None:
         ) from error
     except Exception as error:  # torch raises half a dozen types for a file that is not a checkpoint
         raise CourseError(
-            f"{path} cannot be read as weights: {str(error).splitlines()[0]}. A checkpoint may hold tensors only;"
-            " get it again."
+            f"{path} cannot be read as weights: {str(error).splitlines()[0]}. A checkpoint may hold tensors"
+            " only; get it again."
         ) from error
     weights = {_key_here(key): tensor for key, tensor in released.items() if not key.startswith("loss.")}
     _require_same_form(path, weights, model)
@@ -245,17 +246,19 @@ def _require_same_form(path: Path, weights: dict[str, Tensor], model: FaceViT) -
         "width": model.norm.weight.numel(),
         "blocks": len(model.blocks),
     }
-    patch, positions = weights.get("embed.weight", torch.empty(0, 0)), weights.get("positions", torch.empty(1, 0))
-    blocks = {key.split(".")[1] for key in weights if key.startswith("blocks.")}
-    found = dict(zip(expected, (patch.shape[1], positions.shape[1], patch.shape[0], len(blocks)), strict=True))
+    width, patch = weights.get("embed.weight", torch.empty(0, 0)).shape
+    positions = weights.get("positions", torch.empty(1, 0)).shape[1]
+    blocks = len({key.split(".")[1] for key in weights if key.startswith("blocks.")})
+    found = dict(zip(expected, (patch, positions, width, blocks), strict=True))
     if found != expected:
         wrong = "; ".join(
             f"{found[name]} {name}, not {count}" for name, count in expected.items() if found[name] != count
         )
         kinds = " and ".join(f"{3 * side**2} in {name}" for name, side in PATCHES.items())
         raise CourseError(
-            f"{path} does not fit this FaceViT({model.patches!r}, …): it has {wrong}. (There are {kinds}; 14 x 14"
-            " patches and the class token have 197 positions.) Build FaceViT as the weights were trained."
+            f"{path} does not fit this FaceViT({model.patches!r}, …): it has {wrong}. (There are {kinds};"
+            " 14 x 14 patches and the class token have 197 positions.) Build FaceViT as the weights were"
+            " trained."
         )
 
 

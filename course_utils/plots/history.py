@@ -32,7 +32,8 @@ def plot_history(runs: Sequence[Run], titles: Sequence[str] | None = None) -> Ca
             _mark_constant_answer(loss)
         else:
             loss.set(ylabel="mean squared error")
-            accuracy.remove()  # the loss has the whole row
+            accuracy.remove()
+            loss.set_subplotspec(loss.get_gridspec()[loss.get_subplotspec().rowspan.start, :])
     figure.legend(
         *rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, borderaxespad=0.1
     )

@@ -50,7 +50,7 @@ class Sums:
         self.samples += len(correct)
 
     def averages(self) -> tuple[float, float]:
-        """Return the (weighted) average loss of a sample and the accuracy in percent, NaN if there is none."""
+        """Return the (weighted) average loss of a sample and the accuracy in percent, NaN for none."""
         return self.loss / self.weight, 100 * self.correct / self.samples
 
 

@@ -49,6 +49,6 @@ def _require_reals(name: str, dataset: Dataset) -> None:
         raise CourseError(f"The {name} set is empty: there is no real picture to learn from.")
     if labels.any():
         raise CourseError(
-            f"The {name} set holds {np.count_nonzero(labels)} fakes among {len(labels)} samples. This method may"
-            " see none before the test: what is real is all it learns. Keep the rows with label 0."
+            f"The {name} set holds {np.count_nonzero(labels)} fakes among {len(labels)} samples. This method"
+            " may see none before the test: what is real is all it learns. Keep the rows with label 0."
         )
