@@ -35,7 +35,7 @@ def real_only(prepared: PreparedDataset, compression: str | None = None) -> dict
         compression: one of the data set's, e.g. "c23"; None uses all.
 
     Raises:
-        CourseError: there is no such compression, or a split has no real sample, or the test split no fake.
+        CourseError: there is no such compression, or a split has no real sample.
     """
     samples = prepared.samples
     if compression is not None:
@@ -43,16 +43,14 @@ def real_only(prepared: PreparedDataset, compression: str | None = None) -> dict
     if samples.empty:
         known = ", ".join(sorted(prepared.samples["compression"].unique()))
         raise CourseError(f"{prepared.name} has nothing of compression {compression!r}; it has {known}.")
-    tables = {}
-    for split in SPLITS:
-        of_split = samples[samples["split"] == split].reset_index(drop=True)
-        tables[split] = (
-            of_split if split == "test" else of_split[of_split["label"] == 0].reset_index(drop=True)
-        )
-        if not (of_split["label"] == 0).any() or (split == "test" and of_split["label"].min() == 1):
+    wanted = (samples["label"] == 0) | (samples["split"] == "test")
+    tables = {split: samples[wanted & (samples["split"] == split)].reset_index(drop=True) for split in SPLITS}
+    for split, table in tables.items():
+        if not (table["label"] == 0).any():
             raise CourseError(
-                f"The {split} split of {prepared.name} has no real picture: what is real is all that this method"
-                f" learns from and is judged by. `course data check {prepared.name}` lists what is wrong."
+                f"The {split} split of {prepared.name} has no real picture: what is real is all that this"
+                f" method learns from and is judged by. `course data check {prepared.name}` lists what is"
+                " wrong."
             )
     return tables
 

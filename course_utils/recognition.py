@@ -118,8 +118,8 @@ def verification_pairs(samples: pd.DataFrame, folds: int = 10, seed: int = 0) ->
     pairs = pd.concat(rows, ignore_index=True)
     if pairs.groupby("fold").size().reindex(range(folds), fill_value=0).min() == 0:
         raise CourseError(
-            "In one fold nobody has two photographs, so that there is no pair of one person. Take fewer folds,"
-            " or more photographs a person."
+            "In one fold nobody has two photographs, so that there is no pair of one person. Take fewer"
+            " folds, or more photographs a person."
         )
     return pairs
 
