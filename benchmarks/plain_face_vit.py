@@ -1,6 +1,6 @@
 """Face Transformer as one would write it first, in float32, and its attention read through a hook.
 
-Its layers carry the names of the released checkpoint, so that its weights are one, and its pictures are 0 to 255.
+Its layers carry the names of the released checkpoint, so that its weights are one; its pictures are 0 to 255.
 """
 
 import math

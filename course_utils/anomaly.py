@@ -79,7 +79,8 @@ def score_vectors(method: str, reals: np.ndarray, vectors: np.ndarray) -> np.nda
         )
     if reals.shape[1] != vectors.shape[1]:
         raise CourseError(f"The reals have {reals.shape[1]} numbers each and the others {vectors.shape[1]}.")
-    scaler = StandardScaler().fit(reals.astype(np.float64))
+    reals, vectors = (stored.astype(np.float64) for stored in (reals, vectors))  # sums of halves overflow
+    scaler = StandardScaler().fit(reals)
     return METHODS[method](scaler.transform(reals), scaler.transform(vectors))
 
 
@@ -92,7 +93,7 @@ def _nearest(reals: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _unexplained(reals: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    if not reals.any():  # they are all alike, and no component has any variance
+    if np.allclose(reals, 0):  # they are all alike, and no component has any variance
         return np.square(vectors).mean(axis=1)
     components = PCA(EXPLAINED, svd_solver="full").fit(reals)
     return np.square(vectors - components.inverse_transform(components.transform(vectors))).mean(axis=1)

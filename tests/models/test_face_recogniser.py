@@ -25,7 +25,9 @@ def test_margins_are_those_of_the_papers(angle):
     head, embedding = head_and_embedding("ArcFace", angle)
     expected = torch.tensor([[64 * math.cos(angle + 0.5), 0.0]])
     torch.testing.assert_close(head(embedding, right), expected, atol=1e-3, rtol=1e-4)
-    torch.testing.assert_close(head(embedding), torch.tensor([[64 * math.cos(angle), 0.0]]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        head(embedding), torch.tensor([[64 * math.cos(angle), 0.0]]), atol=1e-4, rtol=0
+    )
 
 
 def test_arcface_goes_on_falling_where_the_cosine_would_rise_again():

@@ -90,7 +90,7 @@ def test_the_row_is_the_softmax_of_the_same_queries_and_keys():
             tokens = block(tokens)
         last = model.blocks[-1]
         row, _ = last.first_row(tokens)
-        query, key, value = last.attention.query_key_value(last.attention_norm(tokens)).chunk(3, dim=2)
+        query, key, _ = last.attention.query_key_value(last.attention_norm(tokens)).chunk(3, dim=2)
         for head in range(2):
             part = slice(64 * head, 64 * head + 64)
             scores = torch.einsum("bqd,bkd->bqk", query[..., part], key[..., part]) / 96**0.5
@@ -110,6 +110,12 @@ def test_the_last_block_on_one_token_is_the_whole_block_on_all():
     torch.testing.assert_close(row, weights[:, :, 0], atol=1e-6, rtol=0)
 
 
+def renamed(key, names):
+    for there, here in names.items():
+        key = key.replace(there, here)
+    return key
+
+
 def test_a_timm_transformer_with_the_same_weights_has_the_same_attention(monkeypatch):
     """timm scales by the head's width: with one head as wide as the model the two scales are the same."""
     monkeypatch.setattr(timm.layers.config, "_USE_FUSED_ATTN", 0)
@@ -118,14 +124,12 @@ def test_a_timm_transformer_with_the_same_weights_has_the_same_attention(monkeyp
         norm_layer=nn.LayerNorm,
     ).eval()  # fmt: skip
     ours = FaceViT("P8S8", depth=3, width=64, heads=1).eval()
-    names = {"cls_token": "class_token", "pos_embed": "positions", "patch_embed.proj": "embed", "attn.qkv":
-             "attention.query_key_value", "attn.proj": "attention.out", "norm1": "attention_norm", "norm2": "mlp_norm",
-             "mlp.fc1": "mlp.0", "mlp.fc2": "mlp.2"}  # fmt: skip
-    weights = {}
-    for key, tensor in theirs.state_dict().items():
-        for there, here in names.items():
-            key = key.replace(there, here)
-        weights[key] = tensor
+    names = {
+        "cls_token": "class_token", "pos_embed": "positions", "patch_embed.proj": "embed",
+        "attn.qkv": "attention.query_key_value", "attn.proj": "attention.out", "norm1": "attention_norm",
+        "norm2": "mlp_norm", "mlp.fc1": "mlp.0", "mlp.fc2": "mlp.2",
+    }  # fmt: skip
+    weights = {renamed(key, names): tensor for key, tensor in theirs.state_dict().items()}
     ours.load_state_dict(weights)
     kept = []
     theirs.blocks[-1].attn.attn_drop.register_forward_hook(lambda module, given, output: kept.append(output))
