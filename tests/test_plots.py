@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from PIL import Image
@@ -25,6 +26,15 @@ RUN = Run(
     test_loss=[0.7, 0.6, 0.7],
     test_acc=[51, 69, 66],
 )
+CUES = pd.DataFrame(
+    {
+        "shortcut": ["file size", "spectrum"],
+        "auroc": [0.5, 0.7],
+        "low": [0.45, 0.6],
+        "high": [0.55, 0.8],
+        "found": [False, True],
+    }
+)
 DRAWN = {
     "history": lambda: plots.plot_history([RUN]),
     "histories": lambda: plots.plot_history([RUN, RUN], ["first", "second"]),
@@ -35,6 +45,7 @@ DRAWN = {
     "histogram": lambda: plots.plot_score_histogram(predictions(), 0.5),
     "balance": lambda: plots.plot_class_balance(predictions()),
     "accuracies": lambda: plots.plot_accuracies({"a": 0.5, "b": 1.0}, "Coins", 0.5),
+    "shortcuts": lambda: plots.plot_shortcuts(CUES, "One cue at a time"),
     "grid": lambda: plots.sample_grid([np.zeros((8, 8, 3), np.uint8)], ["real"]),
 }
 
@@ -78,6 +89,7 @@ def test_sentences_hold_the_numbers(shown):
     assert "sum to 1.000" in both
     assert "highest, 70.0 %, at epoch 2, where test accuracy is 69.0 %" in plots.plot_history([RUN])
     assert "test 60 real and 40 fake" in plots.plot_class_balance(table)
+    assert "file size 0.500; spectrum 0.700. Above the bar: spectrum" in DRAWN["shortcuts"]()
     assert "2 × real; 1 × fake" in plots.sample_grid([np.zeros((4, 4, 3))] * 3, ["real", "real", "fake"])
 
 

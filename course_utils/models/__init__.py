@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_utils.models.autoencoder import ConvolutionalAutoencoder
+from course_utils.models.face_vit import FaceViT
+from course_utils.models.mesonet import Meso4
 from course_utils.models.simplenet import SimpleNet
+from course_utils.models.xception import get_xception_based_model
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,23 @@ class ModelCard:
 
 MODELS = {
     card.name: card
-    for card in (ModelCard("simplenet", SimpleNet, (3, 256, 256), "the course assignment, chapter 3.2"),)
+    for card in (
+        ModelCard("simplenet", SimpleNet, (3, 256, 256), "the course assignment, chapter 3.2"),
+        ModelCard(
+            "xception",
+            partial(get_xception_based_model, weights="none"),
+            (3, 256, 256),
+            "Chollet 2017, with the head of the course assignment, chapter 4.2",
+        ),
+        ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018"),
+        ModelCard("face_vit", FaceViT, (3, 112, 112), "Zhong & Deng 2021, P12S8"),
+        ModelCard(
+            "autoencoder",
+            ConvolutionalAutoencoder,
+            (1, 128, 128),
+            "Cultrera et al. 2023, as in Santoro 2024, figure 31",
+        ),
+    )
 }
 
 

@@ -3,6 +3,7 @@
 Zhong & Deng, "Face Transformer for Recognition", arXiv 2103.14803 (2021); Santoro 2024 reads its attention.
 """
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.errors import CourseError
+from course_utils.models.pretrained import put_weights, read_weights
 
 SIDE = 112  # pixels of a picture
 STRIDE = 8  # pixels from a patch to the next
@@ -76,7 +78,7 @@ class FaceViT(nn.Module):
         tokens = self.tokens(pictures)
         for block in self.blocks[:-1]:
             tokens = block(tokens)
-        with torch.autocast(pictures.device.type, enabled=False):
+        with _in_float32(pictures.device):
             rows, class_token = self.blocks[-1].first_row(tokens.float())
             return Attended(rows, self.norm(class_token))
 
@@ -165,6 +167,13 @@ class Attention(nn.Module):
         return parts.permute(2, 0, 3, 1, 4).unbind()
 
 
+def _in_float32(device: torch.device) -> contextlib.AbstractContextManager:
+    known = torch.amp.is_autocast_available(
+        device.type
+    )  # not on the meta device, where parameters are counted
+    return torch.autocast(device.type, enabled=False) if known else contextlib.nullcontext()
+
+
 def heatmaps(rows: Tensor) -> Tensor:
     """Return B x 196: attention of the class token to the patches (14 rows of 14), the mean over heads.
 
@@ -194,28 +203,21 @@ def load_released(path: Path, model: FaceViT) -> None:
     the first layer takes over the difference.
 
     Raises:
-        CourseError: there is no such file, it is no checkpoint of tensors alone, or it has another number of
-            blocks, width, or kind of patches than `model`.
+        CourseError: there is no such file, it is damaged or holds more than tensors, or it has another kind
+            of patches, number of blocks or width than `model`.
     """
-    try:
-        released = dict(torch.load(path, map_location="cpu", weights_only=True))
-    except FileNotFoundError as error:
+    weights = {
+        _key_here(key): tensor for key, tensor in read_weights(path).items() if not key.startswith("loss.")
+    }
+    patch = PATCHES[model.patches] ** 2 * 3
+    found = weights.get("embed.weight", torch.empty(0, 0)).shape[-1]
+    if found != patch:
+        kinds = " and ".join(f"{3 * side**2} in {name}" for name, side in PATCHES.items())
         raise CourseError(
-            f"There are no weights at {path}. The authors of Face Transformer publish them:"
-            " github.com/zhongyy/Face-Transformer; P12S8 is the one with overlapping patches."
-        ) from error
-    except Exception as error:  # torch raises half a dozen types for a file that is not a checkpoint
-        raise CourseError(
-            f"{path} cannot be read as weights: {str(error).splitlines()[0]}. A checkpoint may hold tensors"
-            " only; get it again."
-        ) from error
-    weights = {_key_here(key): tensor for key, tensor in released.items() if not key.startswith("loss.")}
-    _require_same_form(path, weights, model)
-    weights |= _first_layer(weights["embed.weight"], weights["embed.bias"], model.patches)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CourseError(f"{path} is no checkpoint of Face Transformer: {error}") from error
+            f"{path} has {found} numbers a patch, and this {model.patches} model {patch} (there are {kinds})."
+            " Build FaceViT with the patches that the weights were trained with."
+        )
+    put_weights(weights | _first_layer(weights, model.patches), model, path)
 
 
 def _key_here(key: str) -> str:
@@ -238,36 +240,12 @@ def _key_here(key: str) -> str:
     return key
 
 
-def _require_same_form(path: Path, weights: dict[str, Tensor], model: FaceViT) -> None:
-    """Check that the file's patches, width and depth are the model's."""
-    expected = {
-        "numbers a patch": 3 * PATCHES[model.patches] ** 2,
-        "positions": 1 + GRID**2,
-        "width": model.norm.weight.numel(),
-        "blocks": len(model.blocks),
-    }
-    width, patch = weights.get("embed.weight", torch.empty(0, 0)).shape
-    positions = weights.get("positions", torch.empty(1, 0)).shape[1]
-    blocks = len({key.split(".")[1] for key in weights if key.startswith("blocks.")})
-    found = dict(zip(expected, (patch, positions, width, blocks), strict=True))
-    if found != expected:
-        wrong = "; ".join(
-            f"{found[name]} {name}, not {count}" for name, count in expected.items() if found[name] != count
-        )
-        kinds = " and ".join(f"{3 * side**2} in {name}" for name, side in PATCHES.items())
-        raise CourseError(
-            f"{path} does not fit this FaceViT({model.patches!r}, …): it has {wrong}. (There are {kinds};"
-            " 14 x 14 patches and the class token have 197 positions.) Build FaceViT as the weights were"
-            " trained."
-        )
-
-
-def _first_layer(weight: Tensor, bias: Tensor, patches: str) -> dict[str, Tensor]:
+def _first_layer(weights: dict[str, Tensor], patches: str) -> dict[str, Tensor]:
     """Return the released linear layer on patches as a convolution on pictures of -1 to 1."""
-    side = PATCHES[patches]
+    side, weight = PATCHES[patches], weights["embed.weight"]
     if patches == "P8S8":  # its patches are flattened pixel by pixel, the overlapping ones colour by colour
         kernel = weight.unflatten(1, (side, side, 3)).permute(0, 3, 1, 2)
     else:
         kernel = weight.unflatten(1, (3, side, side))
     # A pixel is 127.5 (x + 1) for an x from -1 to 1.
-    return {"embed.weight": 127.5 * kernel, "embed.bias": bias + 127.5 * weight.sum(dim=1)}
+    return {"embed.weight": 127.5 * kernel, "embed.bias": weights["embed.bias"] + 127.5 * weight.sum(dim=1)}

@@ -5,7 +5,7 @@ the figure's alternative text. What a colour says, a line style, a marker or a h
 """
 
 from course_utils.plots.history import plot_history
-from course_utils.plots.samples import plot_accuracies, plot_class_balance, sample_grid
+from course_utils.plots.samples import plot_accuracies, plot_class_balance, plot_shortcuts, sample_grid
 from course_utils.plots.scores import (
     plot_det,
     plot_random_classifier,
@@ -26,6 +26,7 @@ __all__ = [
     "plot_roc_both_directions",
     "plot_score_histogram",
     "plot_seeds",
+    "plot_shortcuts",
     "sample_grid",
     "use_style",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from course_utils.audit import WARN_ABOVE
 from course_utils.data.samples import class_balance
 from course_utils.errors import CourseError
 from course_utils.plots.style import (
@@ -13,6 +14,7 @@ from course_utils.plots.style import (
     CLASS_HATCHES,
     CLASS_NAMES,
     INK,
+    QUIET,
     Caption,
     new_figure,
     percent,
@@ -67,6 +69,41 @@ def plot_accuracies(accuracies: Mapping[str, float], title: str, chance: float) 
     figure.legend(loc="outside lower center")
     parts = ", ".join(f"{name} {percent(value)}" for name, value in accuracies.items())
     return show(figure, f"{title}: {parts}; chance gives {percent(chance)}.")
+
+
+def plot_shortcuts(found: pd.DataFrame, title: str) -> Caption:
+    """Draw how far each cheap cue tells fakes from reals: AUROC with its 95 % interval, and the bar at 0.55.
+
+    Args:
+        found: a row a cue, as `audit.AuditReport.table` gives it.
+        title: of the figure.
+    """
+    if found.empty:
+        raise CourseError("There is no cue to draw: the audit had too few groups (its `note` says so).")
+    figure = new_figure(8, 1.5 + 0.42 * len(found))
+    axes = figure.subplots()
+    for row, cue in enumerate(found.itertuples()):
+        colour = CLASS_COLOURS[1] if cue.found else INK
+        axes.plot([cue.low, cue.high], [row, row], "-", color=colour, linewidth=2.5)
+        axes.plot(cue.auroc, row, "D" if cue.found else "o", color=colour)
+        text = f"{cue.auroc:.3f} [{cue.low:.3f}, {cue.high:.3f}]"
+        axes.annotate(text, (1.03, row), xycoords=("axes fraction", "data"), va="center", fontsize=9.5)
+    axes.axvline(0.5, color=QUIET, linewidth=1, linestyle=":", label="guessing, 0.5")
+    axes.axvline(WARN_ABOVE, color=INK, linewidth=1.2, linestyle="--", label=f"warning from {WARN_ABOVE} on")
+    axes.plot([], [], "D-", color=CLASS_COLOURS[1], label="a shortcut: the whole interval lies above")
+    axes.set(
+        title=title,
+        xlabel="AUROC of the cue alone, 95 % interval over groups",
+        yticks=range(len(found)),
+        yticklabels=found["shortcut"],
+        xlim=(min(0.4, found["low"].min() - 0.02), 1.01),
+    )
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside lower center", ncols=3)
+    cues = "; ".join(f"{cue.shortcut} {cue.auroc:.3f}" for cue in found.itertuples())
+    shortcuts = " and ".join(found.loc[found["found"], "shortcut"]) or "none"
+    return show(figure, f"{title}, AUROC of each cue alone: {cues}. Above the bar: {shortcuts}.")
 
 
 def sample_grid(pictures: Sequence[object], titles: Sequence[str], columns: int = 6) -> Caption:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
@@ -112,41 +111,6 @@ def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
     """
     with atomic_write(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(weights))
-
-
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Read a safetensors file into `model`, in place.
-
-    Raises:
-        CourseError: there is no such file, it is damaged, or it is of another model (says which parameters
-            are missing, left over or of another shape).
-    """
-    try:
-        weights = safetensors.torch.load_file(path)
-    except FileNotFoundError as error:
-        raise CourseError(
-            f"There are no weights at {path}. Train the model first: fit() writes them."
-        ) from error
-    except SafetensorError as error:
-        raise CourseError(
-            f"{path} is not a readable safetensors file: {_first_line(error)}. Fetch or train it again."
-        ) from error
-    expected = model.state_dict()
-    wrong = [f"  {name}: missing in the file" for name in expected if name not in weights]
-    wrong += [f"  {name}: only in the file" for name in weights if name not in expected]
-    wrong += [
-        f"  {name}: {tuple(weights[name].shape)} in the file, {tuple(tensor.shape)} in the model"
-        for name, tensor in expected.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    if wrong:
-        more = [f"  and {len(wrong) - 10} more"] if len(wrong) > 10 else []
-        raise CourseError(
-            f"{path} does not fit this {type(model).__name__}:\n"
-            + "\n".join(wrong[:10] + more)
-            + "\nBuild the model with the settings (image size, classes) that the weights were trained with."
-        )
-    model.load_state_dict(weights)
 
 
 def _first_line(error: Exception) -> str:

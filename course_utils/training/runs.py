@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from course_utils.data.datasets import batches
 from course_utils.errors import CourseError, RunError
 from course_utils.history import Run, read_history
+from course_utils.models.pretrained import load_weights
 from course_utils.paths import write_json
 from course_utils.training import checkpoints
 from course_utils.training.precision import Precision, choose
@@ -30,6 +31,9 @@ from course_utils.training.settings import (
     make_optimizer,
     make_scheduler,
 )
+
+# What of a run's configuration says which model it is of, and on which data.
+IDENTITY = ("name", "dataset_name", "parameters", "layers", "weights", "train", "validation", "test")
 
 
 class ResumableRun(ABC):
@@ -97,8 +101,7 @@ class ResumableRun(ABC):
                     self._run_epoch()
                 self._finish()
         self.accelerator.wait_for_everyone()
-        checkpoints.load_weights(self.folder / "best.safetensors", self.model)
-        self.fitted = True
+        self._hold_best_weights(self.folder)
         return read_history(self.folder / "history.json")[0]
 
     def start_over(self) -> None:
@@ -106,16 +109,34 @@ class ResumableRun(ABC):
         for name in ("history.json", "checkpoint.pt", "best.safetensors", "last.safetensors", "timing.json"):
             (self.folder / name).unlink(missing_ok=True)
 
+    def reuse(self, folder: Path) -> Run | None:
+        """Take the best weights of a run that finished in `folder`, if there is one that fits; else None.
+
+        It fits if it is of this model and data set, with the same samples, labels and transforms. How and for
+        how long it was trained may differ: the history that is returned says so.
+
+        Args:
+            folder: that of another trainer, such as one of an earlier notebook.
+        """
+        run = _finished_run(Path(folder))
+        if run is None or any(run.configuration.get(key) != self.configuration.get(key) for key in IDENTITY):
+            return None
+        self._set_precision(Precision(run.precision, run.channels_last))
+        self._hold_best_weights(Path(folder))
+        return run
+
     def _finished_before(self) -> bool:
+        run = _finished_run(self.folder)
+        if run is None:
+            return False
         path = self.folder / "history.json"
-        if not path.is_file() or not (self.folder / "best.safetensors").is_file():
-            return False
-        run = read_history(path)[0]
-        if not getattr(run, "finished", False):
-            return False
         checkpoints.require_same_configuration(path, run.configuration, self.configuration)
         self._set_precision(Precision(run.precision, run.channels_last))
         return True
+
+    def _hold_best_weights(self, folder: Path) -> None:
+        load_weights(folder / "best.safetensors", self.model)
+        self.fitted = True
 
     def _start(self) -> None:
         """Begin, or go on from the checkpoint; whatever an interrupted `fit` left in memory is dropped."""
@@ -123,7 +144,7 @@ class ResumableRun(ABC):
         set_seed(self.seed, device_specific=True)
         broadcast(list(self.model.state_dict().values()))
         self._set_precision(Precision(**state["precision"]) if state else self._choose_precision())
-        self.optimizer = make_optimizer(self.settings.optimizer, self.model)
+        self.optimizer = make_optimizer(self.settings.optimizer, self.model, self.settings.learning_rates)
         self.scheduler = make_scheduler(self.settings.scheduler, self.optimizer)
         self.progress = Progress()
         if state:
@@ -308,3 +329,12 @@ def _told(split: str, averages: tuple[float, float]) -> str:
     if math.isnan(accuracy):  # a reconstruction's loss is small, and there is nothing to be right about
         return f"{split} loss {loss:.3g}"
     return f"{split} loss {loss:.3f}, {accuracy:.1f} %"
+
+
+def _finished_run(folder: Path) -> Run | None:
+    """Return the history of the run that came to its end in `folder`, or None."""
+    path = folder / "history.json"
+    if not path.is_file() or not (folder / "best.safetensors").is_file():
+        return None
+    run = read_history(path)[0]
+    return run if getattr(run, "finished", False) else None

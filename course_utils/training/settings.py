@@ -4,11 +4,20 @@ import hashlib
 import inspect
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+)
 from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.utils.data import Dataset
@@ -34,6 +43,8 @@ class Settings(BaseModel):
         epochs: how often to go through the training set.
         batch_size: samples a batch, over all processes.
         optimizer: ``{"name": a class of torch.optim, "params": its arguments}``.
+        learning_rates: learning rates of parts of the model that differ from the optimizer's, by the parts'
+            names: ``{"fc": 1e-3}``. Of two that hold a parameter, the longer name decides.
         scheduler: None, or likewise a class of torch.optim.lr_scheduler; it steps once an epoch.
         accumulation: batches whose gradients make one step of the optimizer: the same as a batch so many
             times as large, in less memory (except for batch normalisation, which sees single batches).
@@ -52,6 +63,7 @@ class Settings(BaseModel):
     epochs: PositiveInt
     batch_size: PositiveInt
     optimizer: Choice
+    learning_rates: dict[str, NonNegativeFloat] = {}
     scheduler: Choice | None = None
     accumulation: PositiveInt = 1
     patience: PositiveInt | None = None
@@ -85,10 +97,14 @@ def configuration(settings: Settings, model: nn.Module, datasets: dict[str, Data
     Two runs with the same configuration are the same run. How data are loaded and how often a checkpoint is
     written change nothing and are left out.
     """
+    left_out = {"workers", "checkpoint_seconds"}
+    if not settings.learning_rates:
+        left_out.add("learning_rates")  # so that a run from before there were any can be gone on with
     described = {
-        **settings.model_dump(mode="json", exclude={"workers", "checkpoint_seconds"}),
+        **settings.model_dump(mode="json", exclude=left_out),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "layers": digest(_text(model)),
+        **_start(model),
         **{split: _fingerprint(dataset) for split, dataset in datasets.items() if dataset is not None},
     }
     return json.loads(json.dumps(described))  # as it comes back from a file: tuples become lists
@@ -99,16 +115,23 @@ def digest(text: str | bytes) -> str:
     return hashlib.sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()[:12]
 
 
-def make_optimizer(choice: Choice, model: nn.Module) -> Optimizer:
+def make_optimizer(
+    choice: Choice, model: nn.Module, learning_rates: Mapping[str, float] | None = None
+) -> Optimizer:
     """Return the optimizer, in its fused form where it has one: one pass over the weights instead of ten.
 
+    Args:
+        choice: the optimizer and its arguments.
+        model: those of its parameters learn that require gradients.
+        learning_rates: of `Settings`.
+
     Raises:
-        CourseError: torch.optim has no such class, or it does not take these arguments.
+        CourseError: torch.optim has no such class, it does not take these arguments, or no parameter that
+            learns is in one of the parts.
     """
     kind = _class_of(torch.optim, Optimizer, choice.name)
     fused = {"fused": True} if "fused" in inspect.signature(kind).parameters else {}
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return _made(kind, learning, {**fused, **choice.params})
+    return _made(kind, _groups(model, learning_rates or {}), {**fused, **choice.params})
 
 
 def make_scheduler(choice: Choice | None, optimizer: Optimizer) -> lr_scheduler.LRScheduler | None:
@@ -120,6 +143,24 @@ def make_scheduler(choice: Choice | None, optimizer: Optimizer) -> lr_scheduler.
     if choice is None:
         return None
     return _made(_class_of(lr_scheduler, lr_scheduler.LRScheduler, choice.name), optimizer, choice.params)
+
+
+def _groups(model: nn.Module, learning_rates: Mapping[str, float]) -> list[dict]:
+    """Return the parameters that learn as the optimizer's groups: the parts, then all the others."""
+    parts, others = {part: [] for part in sorted(learning_rates, key=len, reverse=True)}, []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            part = next((part for part in parts if f"{name}.".startswith(f"{part}.")), None)
+            parts.get(part, others).append(parameter)
+    empty = [part for part, parameters in parts.items() if not parameters]
+    if empty:
+        known = ", ".join(name for name, _ in model.named_children())
+        raise CourseError(
+            f"learning_rates names {', '.join(map(repr, empty))}, where no parameter of this"
+            f" {type(model).__name__} learns. Its parts are {known}; a part may be frozen."
+        )
+    groups = [{"params": parameters, "lr": learning_rates[part]} for part, parameters in parts.items()]
+    return groups + [{"params": others}] * bool(others)
 
 
 def _class_of(module: object, base: type, name: str) -> type:
@@ -139,6 +180,17 @@ def _made(kind: type, subject: object, params: dict) -> Any:
         return kind(subject, **params)
     except (TypeError, ValueError) as error:
         raise CourseError(f"{kind.__name__} does not take {params}: {error}.") from error
+
+
+def _start(model: nn.Module) -> dict:
+    """What else decides how a model learns: where its weights came from, and what of it is frozen."""
+    start = {}
+    if hasattr(model, "origin"):
+        start["weights"] = model.origin.weights
+    learning = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    if len(learning) < len(list(model.parameters())):
+        start["learning"] = f"{len(learning)} tensors ({digest(' '.join(learning))})"
+    return start
 
 
 def _fingerprint(dataset: Dataset) -> dict:

@@ -63,4 +63,28 @@ QUESTIONS = [
             Criterion(points=1, text="the rule: split by pair (or by identity), originals included"),
         ),
     ),
+    Question(
+        id="shortcut",
+        number=102,
+        title="Is there a shortcut?",
+        points=6,
+        kind="words",
+        rubric=(
+            Criterion(
+                points=1,
+                text="whether a cue's interval lies above 0.55, as the student's figure shows it; either can earn this",
+            ),
+            Criterion(
+                points=2,
+                text="for the strongest cue: forgery's trace or collection's, and an experiment that would decide",
+            ),
+            Criterion(
+                points=2,
+                text="which cues rose in the planted set, and that no curve shows it when test pictures carry the same mark",
+            ),
+            Criterion(
+                points=1, text="what saving again mends and what it may leave, judged by the intervals"
+            ),
+        ),
+    ),
 ]

@@ -55,30 +55,30 @@ def test_a_released_checkpoint_gives_what_the_published_network_gives(tmp_path, 
 
 def test_a_checkpoint_of_other_patches_is_refused_with_what_it_has(tmp_path):
     path, _ = released(tmp_path, overlap=False)
-    with pytest.raises(CourseError, match=r"192 numbers a patch, not 432"):
+    with pytest.raises(CourseError, match=r"192 numbers a patch, and this P12S8 model 432"):
         load_released(path, small("P12S8"))
     weights = torch.load(path, weights_only=True)
     torch.save({**weights, "pos_embedding": torch.zeros(1, 50, 96)}, path)
-    with pytest.raises(CourseError, match=r"50 positions, not 197"):
+    with pytest.raises(CourseError, match=r"positions: \(1, 50, 96\) in the file, \(1, 197, 96\)"):
         load_released(path, small("P8S8"))
     path, _ = released(tmp_path)
-    with pytest.raises(CourseError, match=r"3 blocks, not 4"):
+    with pytest.raises(CourseError, match=r"blocks\.3\..*missing in the file"):
         load_released(path, small(depth=4))
     del weights["mlp_head.0.bias"]
     torch.save(weights, path)
-    with pytest.raises(CourseError, match=r"(?s)no checkpoint.*norm\.bias"):
+    with pytest.raises(CourseError, match=r"norm\.bias: missing in the file"):
         load_released(path, small("P8S8"))
 
 
 def test_a_file_that_holds_more_than_tensors_is_not_opened(tmp_path):
     path = tmp_path / "Backbone.pth"
     torch.save(small(), path)  # a whole pickled module
-    with pytest.raises(CourseError, match="tensors only"):
+    with pytest.raises(CourseError, match="more than tensors"):
         load_released(path, small())
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(CourseError, match="cannot be read"):
+    with pytest.raises(CourseError, match="damaged"):
         load_released(path, small())
-    with pytest.raises(CourseError, match=r"There are no weights at .*github"):
+    with pytest.raises(CourseError, match=r"There are no weights at"):
         load_released(tmp_path / "missing.pth", small())
 
 

@@ -3,7 +3,6 @@ import random
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from course_utils.errors import CourseError
 from course_utils.training import checkpoints
@@ -84,33 +83,3 @@ def test_generators_go_on_where_they_were(tmp_path):
     draw()
     checkpoints.restore_generators(checkpoints.load_checkpoint(path, {})["generators"])
     assert draw() == expected
-
-
-def test_weights_go_through_a_file_in_any_memory_layout(tmp_path):
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
-    path = tmp_path / "best.safetensors"
-    checkpoints.save_weights(path, checkpoints.weights_of(model))
-    other = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    checkpoints.load_weights(path, other)
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(other.state_dict()[name], tensor), name
-
-
-def test_weights_of_another_model_are_refused_naming_what_differs(tmp_path):
-    path = tmp_path / "best.safetensors"
-    model = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 2))
-    before = checkpoints.weights_of(model)
-    checkpoints.save_weights(path, checkpoints.weights_of(nn.Sequential(nn.Linear(5, 2), nn.ReLU())))
-    with pytest.raises(
-        CourseError, match=r"(?s)1\.weight: missing.*0\.weight: \(2, 5\) in the file, \(2, 4\)"
-    ):
-        checkpoints.load_weights(path, model)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-
-
-def test_weights_that_are_missing_or_damaged_are_reported(tmp_path):
-    with pytest.raises(CourseError, match=r"fit\(\)"):
-        checkpoints.load_weights(tmp_path / "none.safetensors", nn.Linear(1, 1))
-    (tmp_path / "broken.safetensors").write_bytes(b"not weights")
-    with pytest.raises(CourseError, match="not a readable"):
-        checkpoints.load_weights(tmp_path / "broken.safetensors", nn.Linear(1, 1))

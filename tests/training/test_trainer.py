@@ -18,6 +18,8 @@ from torch.utils.data import Dataset
 from course_utils.data.datasets import EpochBatches
 from course_utils.errors import CourseError
 from course_utils.history import read_history
+from course_utils.models.freezing import freeze, unfreeze
+from course_utils.models.pretrained import Origin
 from course_utils.models.simplenet import SimpleNet
 from course_utils.training import ClassificationTrainer, checkpoints
 from course_utils.training.progress import CURVES
@@ -187,6 +189,62 @@ def test_the_seed_follows_from_the_settings_unless_given(tmp_path):
     assert derived != build(tmp_path, seed=None, epochs=3).seed
 
 
+def two_layers():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2), nn.Linear(2, 2)
+    )
+
+
+def test_parts_learn_at_their_own_rates_as_torchs_groups_do(tmp_path):
+    rates = {"4": 0.02, "4.bias": 0.0}
+    trainer = build(tmp_path, two_layers(), batch_size=22, epochs=1, learning_rates=rates)
+    trainer.fit()
+    model = two_layers()
+    pictures, labels = Blobs(0).all()
+    nn.CrossEntropyLoss()(model(pictures), labels).backward()
+    others = [weight for number in (0, 1, 5) for weight in model[number].parameters()]
+    torch.optim.SGD([{"params": others}, {"params": [model[4].weight], "lr": 0.02}], lr=0.1).step()
+    torch.testing.assert_close(load_file(tmp_path / "last.safetensors"), model.state_dict())
+
+
+def test_schedulers_change_the_rates_of_all_parts(tmp_path):
+    halved = {"name": "StepLR", "params": {"step_size": 1, "gamma": 0.5}}
+    trainer = build(tmp_path, two_layers(), scheduler=halved, learning_rates={"4": 0.02})
+    trainer.fit()
+    assert [group["lr"] for group in trainer.optimizer.param_groups] == pytest.approx([0.005, 0.025])
+
+
+def test_stages_of_fine_tuning_are_different_runs(tmp_path):
+    model = two_layers()
+    freeze(model, but="4")
+    first = build(tmp_path, model)
+    first.fit()
+    weights = load_file(tmp_path / "last.safetensors")
+    unchanged = {
+        name for name, tensor in two_layers().state_dict().items() if torch.equal(tensor, weights[name])
+    }
+    assert unchanged == {name for name in weights if not name.startswith("4.")}
+    freeze(model, but="5")
+    with pytest.raises(CourseError, match=r"learning: '2 tensors .* there, '2 tensors .* here"):
+        build(tmp_path, model).fit()
+    unfreeze(model)
+    with pytest.raises(CourseError, match=r"(?s)layers: .*learning: .*learning_rates: None there"):
+        build(tmp_path, model, learning_rates={"4": 0.01}).fit()
+
+
+def test_a_run_from_other_weights_is_another_run(tmp_path):
+    def trainer(missed="", weights="from scratch"):
+        model = linear_model()
+        model.origin = Origin(weights, missed)
+        return build(tmp_path, model)
+
+    trainer().fit()
+    trainer(missed="another reason").fit()  # the same weights all the same
+    with pytest.raises(CourseError, match="weights: 'from scratch' there, 'ImageNet' here"):
+        trainer(weights="ImageNet").fit()
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -196,6 +254,9 @@ def test_the_seed_follows_from_the_settings_unless_given(tmp_path):
         ({"monitor": "test_acc"}, "val_loss"),
         ({"epoch": 3}, "epochs"),
         ({"precision": "fp16"}, "bf16"),
+        ({"learning_rates": {"2": 0.1, "fc": 0.1}}, "'fc', where no parameter.* 0, 1, 2"),
+        ({"learning_rates": {"2.we": 0.1}}, "'2.we'"),
+        ({"learning_rates": {"2": -1}}, "learning_rates.2"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path, changes, said):
@@ -240,8 +301,20 @@ def big(seed):
     return data
 
 
+def staged_model():
+    model = two_layers()
+    freeze(model, but="4")
+    model[1].requires_grad_(True)
+    return model
+
+
 @pytest.mark.parametrize("stop_after", [1, 4, 6, 9, 11])
-def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, stop_after):
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [(lambda: linear_model(0.5), {}), (staged_model, {"learning_rates": {"4": 0.02}})],
+    ids=["all", "stage"],
+)
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, stop_after, model, changes):
     class Interrupted(ClassificationTrainer):
         steps = 0
 
@@ -253,8 +326,8 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, stop_after)
 
     def noisy(folder, kind=ClassificationTrainer):
         data = (Blobs(0, noise=0.5), Blobs(1), Blobs(2))
-        momentum = {"name": "SGD", "params": {"lr": 0.1, "momentum": 0.9}}
-        return build(folder, linear_model(0.5), kind, data=data, checkpoint_seconds=0, optimizer=momentum)
+        settings = {"optimizer": {"name": "SGD", "params": {"lr": 0.1, "momentum": 0.9}}, **changes}
+        return build(folder, model(), kind, data=data, checkpoint_seconds=0, **settings)
 
     noisy(tmp_path / "whole").fit()
     interrupted = noisy(tmp_path / "parts", Interrupted)

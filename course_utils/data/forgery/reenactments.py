@@ -78,7 +78,9 @@ def neural_textures(
         local = _mouth_mesh(points, wanted[number]) - start
         patch = warping.warp(textures(number), _CANVAS, local, _MOUTH_MESH, shape)
         weight = warping.feathered(local[20:], shape, 0.12 * warping.face_width(points))
-        patch = patch + _tone_around(frame[where], local[:12]) - _tone_around(patch, local[:12])
+        # Where the region ends there is skin in both; nearer, the frame may show its own, wider mouth.
+        border = local[20:], 0.8, 1.0
+        patch = patch + _tone_between(frame[where], *border) - _tone_between(patch, *border)
         return warping.blend(frame, where, patch, weight)
 
     return warping.forge(target, paint)
@@ -105,19 +107,20 @@ def _with_mouth(patch: np.ndarray, local: np.ndarray, album: Footage, number: in
     shape, width = patch.shape[:2], warping.face_width(local)
     face, own = warping.at_scale(album.frames[number], album.landmarks[number].astype(np.float64), width)
     mouth = warping.warp(face, _mouth_mesh(own, own), _mouth_mesh(local, local), _MOUTH_MESH, shape)
-    weight = warping.feathered(_lips(local[LIPS], 1.15), shape, 0.04 * width)
-    mouth = mouth + _tone_around(patch, local[LIPS]) - _tone_around(mouth, local[LIPS])
+    weight = warping.feathered(_scaled(local[LIPS], 1.15), shape, 0.04 * width)
+    around = local[LIPS], 1.15, 1.4
+    mouth = mouth + _tone_between(patch, *around) - _tone_between(mouth, *around)
     return patch + weight[..., None] * (mouth - patch)
 
 
-def _lips(contour: np.ndarray, scale: float) -> np.ndarray:
+def _scaled(contour: np.ndarray, scale: float) -> np.ndarray:
     return warping.towards(contour, contour.mean(axis=0), scale)
 
 
-def _tone_around(picture: np.ndarray, lips: np.ndarray) -> np.ndarray:
-    """Return the mean colour (3) of the skin close around the contour of `lips` (12 x 2)."""
-    outer, inner = (warping.polygon(_lips(lips, scale), picture.shape[:2]) for scale in (1.4, 1.15))
-    return warping.moments(picture, outer - inner)[0]
+def _tone_between(picture: np.ndarray, contour: np.ndarray, inner: float, outer: float) -> np.ndarray:
+    """Return the mean colour (3) between a contour (P x 2) scaled by `inner` and by `outer`."""
+    within, whole = (warping.polygon(_scaled(contour, s), picture.shape[:2]) for s in (inner, outer))
+    return warping.moments(picture, whole - within)[0]
 
 
 def _mouth_mesh(face: np.ndarray, lips: np.ndarray) -> np.ndarray:
@@ -150,6 +153,7 @@ def _fitted_textures(album: Footage, wanted: np.ndarray) -> Callable[[int], np.n
     lips = lips - usual
     slope = np.linalg.solve(lips.T @ lips + RIDGE * np.eye(lips.shape[1]), lips.T @ mixtures)
     weights = (wanted.reshape(len(wanted), -1) - usual) @ slope
+    weights = np.clip(weights, mixtures.min(axis=0), mixtures.max(axis=0))  # no mouth beyond those seen
 
     def draw(number: int) -> np.ndarray:
         texture = mean + weights[number] @ components

@@ -3,8 +3,9 @@
 Each function takes the target, whose pictures are forged, and the source, whose face they get, and returns
 the forged frames (N x H x W x 3 uint8) and the masks of what changed (N x H x W uint8, 0 or 255, see
 `warping.changed`). Each frame takes the source's frame most like it in pose and expression, mirrored where
-that is more like, so the two may have any lengths. They are analogues: classical image processing that leaves
-the *kind* of artefact of the method they are named after, and not that method.
+that is more like, so the two may have any lengths. Where glasses are known (see `Footage`), the target keeps
+its own, in front of the face, and the source takes its off. They are analogues: classical image processing
+that leaves the *kind* of artefact of the method they are named after, and not that method.
 """
 
 import cv2
@@ -21,6 +22,7 @@ DRAWN = 16, 64  # pixels a side, at least and at most
 # The square of the mean face that the network draws, in template coordinates: ear to ear, brows to chin.
 _CORNER, _SIDE = (-1.3, -0.65), 2.6
 BANDS = 4  # FaceShifter: levels of the Laplacian pyramid
+DIMMEST = np.float32(16)  # FaceShifter: added to levels before their logarithm, lest noise in the dark counts
 
 
 def face_swap(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]:
@@ -41,6 +43,7 @@ def face_swap(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]
         feather = 0.05 * warping.face_width(points)
         weight = warping.feathered(warping.outline(local, 0.99), below.shape[:2], feather)
         weight *= 1 - warping.polygon(local[MOUTH_INSIDE], below.shape[:2])
+        weight *= 1 - warping.glasses_in(target, number)[where]
         shift = warping.moments(below, weight)[0] - warping.moments(patch, weight)[0]
         return warping.blend(frame, where, patch + 0.75 * shift, weight)
 
@@ -71,6 +74,7 @@ def deepfakes(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]
         weight = np.minimum(
             *(warping.feathered(hull, shape, feather) for hull in (warping.outline(local, 0.98), drawn))
         )
+        weight *= 1 - warping.glasses_in(target, number)[where]
         return warping.blend(frame, where, warping.colours_of(frame[where], patch, weight), weight)
 
     return warping.forge(target, paint)
@@ -90,26 +94,28 @@ def face_shifter(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarr
         frame, points = target.frames[number], target.landmarks[number].astype(np.float64)
         where = warping.window(points, frame, margin=0.1)
         patch, local = _overlaid(*faces[number], points, where)
-        below = frame[where]
+        below = warping.without_glasses(target, number)[where]
         width = warping.face_width(points)
         weight = warping.feathered(warping.outline(local, 0.94), below.shape[:2], 0.1 * width)
         weight *= 1 - warping.feathered(local[MOUTH_INSIDE], below.shape[:2], 1)
-        mixed = multiband(below, warping.colours_of(below, patch, weight), weight)
+        patch = warping.colours_of(below, patch, weight)
+        # Shares of light, not levels: what is brighter or darker by a share keeps its hue.
+        mixed = np.exp(multiband(np.log(below + DIMMEST), np.log(patch + DIMMEST), weight)) - DIMMEST
         edge = warping.feathered(warping.outline(local, 1.0), below.shape[:2], 0.1 * width)
+        edge *= 1 - warping.glasses_in(target, number)[where]
         return warping.blend(frame, where, mixed, edge)
 
     return warping.forge(target, paint)
 
 
 def multiband(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return two pictures (h x w x 3) blended band by band under `weight` (h x w): h x w x 3 float32.
+    """Return two pictures (h x w x 3 float32) blended band by band under `weight` (h x w): h x w x 3 float32.
 
     A band of coarse detail passes over a wide border, one of fine detail over a narrow one (Burt & Adelson
     1983, section 3). What is coarser than all bands is `below`'s alone.
     """
     levels = min(BANDS, int(np.log2(min(weight.shape))) - 1)
-    difference, result = above.astype(np.float32) - below, below.astype(np.float32)
-    stack = []
+    difference, stack = above - below, []
     for _ in range(levels):
         coarse = cv2.pyrDown(difference)
         stack.append(weight[..., None] * (difference - cv2.pyrUp(coarse, dstsize=difference.shape[1::-1])))
@@ -117,7 +123,7 @@ def multiband(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.nd
     total = np.zeros_like(difference)
     for band in reversed(stack):
         total = cv2.pyrUp(total, dstsize=band.shape[1::-1]) + band
-    return result + total
+    return below + total
 
 
 def _faces(target: Footage, source: Footage) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -132,7 +138,8 @@ def _faces(target: Footage, source: Footage) -> list[tuple[np.ndarray, np.ndarra
     landmarks = np.concatenate([source.landmarks, mirrored])
     alike = expression.nearest(expression.upright(target.landmarks), expression.upright(landmarks))
     seen = len(source.frames)
-    return [(source.frames[n] if n < seen else source.frames[n - seen, :, ::-1], landmarks[n]) for n in alike]
+    pictures = {n: warping.without_glasses(source, n) for n in set((alike % seen).tolist())}
+    return [(pictures[n] if n < seen else pictures[n - seen][:, ::-1], landmarks[n]) for n in alike.tolist()]
 
 
 def _overlaid(

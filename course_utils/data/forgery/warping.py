@@ -20,15 +20,22 @@ Window = tuple[slice, slice]  # rows and columns of a picture
 
 @dataclass(frozen=True)
 class Footage:
-    """Pictures of one person, in order; whatever has these two attributes serves (a rendered clip does).
+    """Pictures of one person, in order; whatever has these attributes serves (a rendered clip does).
 
     Attributes:
         frames: N x H x W x 3 uint8, RGB.
         landmarks: N x 68 x 2 float, x and y in pixels in the order of iBUG-68; they may lie outside.
+        glasses: N x H x W bool, where glasses are in front of the face; None where nobody knows of any.
     """
 
     frames: np.ndarray
     landmarks: np.ndarray
+    glasses: np.ndarray | None = None
+
+    def select(self, chosen: np.ndarray) -> "Footage":
+        """Return the pictures that the mask or the indices `chosen` name."""
+        glasses = None if self.glasses is None else self.glasses[chosen]
+        return Footage(self.frames[chosen], self.landmarks[chosen], glasses)
 
 
 def check(footage: Footage, role: str) -> None:
@@ -56,6 +63,19 @@ def check(footage: Footage, role: str) -> None:
         )
 
 
+def glasses_in(footage: Footage, number: int) -> np.ndarray:
+    """Return where glasses and their soft edges are in a picture: H x W uint8, 0 or 1."""
+    if footage.glasses is None:
+        return np.zeros(footage.frames.shape[1:3], np.uint8)
+    return cv2.dilate(footage.glasses[number].astype(np.uint8), np.ones((3, 3), np.uint8))
+
+
+def without_glasses(footage: Footage, number: int) -> np.ndarray:
+    """Return a picture (H x W x 3 uint8) in which glasses are painted over from beside them (Telea 2004)."""
+    frame, glasses = footage.frames[number], glasses_in(footage, number)
+    return cv2.inpaint(frame, glasses, 3, cv2.INPAINT_TELEA) if glasses.any() else frame
+
+
 def forge(target: Footage, paint: Callable[[int], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the forged frames that `paint(number)` gives for each frame of `target`, and their masks.
 
@@ -80,6 +100,8 @@ def changed(picture: np.ndarray, forged: np.ndarray, width: float) -> np.ndarray
     A material change is a block of 3 x 3 pixels or more that differ by `MATERIAL` levels. A pixel is outside
     the mask when it belongs to a disc without any, of a diameter of a sixteenth of the face's `width` in
     pixels: what happens to keep its value inside a forged face counts as forged, untouched skin does not.
+    Pieces of less than the square of a tenth of the width are specks, and no part of the forgery, unless
+    there is nothing larger.
     """
     difference = cv2.absdiff(picture, forged)
     largest = cv2.max(cv2.max(difference[..., 0], difference[..., 1]), difference[..., 2])
@@ -87,12 +109,16 @@ def changed(picture: np.ndarray, forged: np.ndarray, width: float) -> np.ndarray
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     size = max(3, 2 * round(width / 32) + 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc)
+    _, pieces, facts, _ = cv2.connectedComponentsWithStats(mask)
+    areas = facts[:, cv2.CC_STAT_AREA]
+    areas[0] = 0  # what did not change
+    return mask * (areas >= min((width / 10) ** 2, areas.max()))[pieces]
 
 
 def face_width(points: np.ndarray) -> float:
     """Return the width in pixels that a face with these landmarks (68 x 2) has when seen from the front."""
-    return 4.03 * float(np.sqrt(points.var(axis=0).sum() / 2))
+    return 4.03 * float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum() / (2 * len(points))))
 
 
 def window(points: np.ndarray, picture: np.ndarray, margin: float = 0.05) -> Window:
@@ -191,10 +217,8 @@ def blend(frame: np.ndarray, where: Window, patch: np.ndarray, weight: np.ndarra
 
 def moments(picture: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of each channel of h x w x 3 `picture` under `weight` (h x w)."""
-    pixels = picture[weight > 0.5].astype(np.float32)
-    if not len(pixels):
-        return np.zeros(3, np.float32), np.ones(3, np.float32)
-    return pixels.mean(axis=0), pixels.std(axis=0) + 1
+    mean, spread = cv2.meanStdDev(picture, mask=(weight > 0.5).astype(np.uint8))  # zeros where there is none
+    return mean[:, 0].astype(np.float32), spread[:, 0].astype(np.float32) + 1
 
 
 def colours_of(like: np.ndarray, picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -205,9 +229,10 @@ def colours_of(like: np.ndarray, picture: np.ndarray, weight: np.ndarray) -> np.
     a dark face is laid on a light one. The spread is scaled by at most 1.2, lest it amplify noise. float32.
     """
     own, wanted = (cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2LAB) for rgb in (picture, like))
-    light, wanted_light = (np.clip(moments(lab, weight)[0][0] / 100, 0.01, 0.99) for lab in (own, wanted))
+    mean, spread = moments(wanted, weight)
+    light, wanted_light = np.clip(np.float32((moments(own, weight)[0][0], mean[0])) / 100, 0.01, 0.99)
     own[..., 0] = 100 * (own[..., 0] / 100) ** (np.log(wanted_light) / np.log(light))
-    (mean, spread), (own_mean, own_spread) = moments(wanted, weight), moments(own, weight)
+    own_mean, own_spread = moments(own, weight)
     moved = (own - own_mean) * np.clip(spread / own_spread, 0.67, 1.2) + mean
     return 255 * cv2.cvtColor(moved, cv2.COLOR_LAB2RGB)
 

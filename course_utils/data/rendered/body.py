@@ -5,6 +5,9 @@ import numpy as np
 from course_utils.data.rendered.head import Skull, expression_fields
 from course_utils.data.rendered.surface import Part, Surface, bump, linear, patch, smoothstep, wander
 
+SLOPE = 0.8  # how far shoulders slope down, forwards and backwards
+EDGE = -0.40  # the depth at which chest and back meet
+
 
 def make_ears(skull: Skull, spacing: float) -> list[Surface]:
     """Return both ears: a dish with a raised rim, tilted outwards."""
@@ -155,7 +158,11 @@ def make_torso(skull: Skull, spacing: float) -> list[Surface]:
     rng = np.random.default_rng([identity.seed, 7])
     shoulder = 1.62 + 0.28 * identity.angularity + 0.05 * identity.shape["width"]
     angle = np.linspace(-np.pi / 2, np.pi / 2, int(7.5 / spacing))  # denser at the sides, where it is steep
-    x, depth = np.meshgrid(2.2 * np.sin(angle), 2.0 * np.arange(0, 1, 0.6 * spacing) ** 1.5)
+    # From the upper edge a quarter of an ellipse forwards and down, then straight down.
+    bow = np.linspace(0, np.pi / 2, int(1.6 / spacing))
+    down = np.arange(SLOPE, 2.0, spacing)
+    x, depth = np.meshgrid(2.2 * np.sin(angle), np.concatenate([SLOPE * (1 - np.cos(bow)), down]))
+    forwards = np.concatenate([np.sin(bow), np.ones(len(down))])[:, None]
     side = np.abs(x)
     # The upper edge of the body, falling from the neck to the shoulders, then around them.
     edge = (
@@ -165,8 +172,7 @@ def make_torso(skull: Skull, spacing: float) -> list[Surface]:
         - 1.4 * np.clip(side - shoulder + 0.25, 0, None) ** 1.7
     )
     y = edge - depth
-    fall = np.clip(depth, 0, None)
-    z = -0.28 + 0.85 * (1 - np.clip(1 - fall / 0.8, 0, 1) ** 2.5) * (1 - (side / 2.25) ** 2)
+    thick = forwards * (1 - (side / 2.2) ** 2)
     cloth = linear(identity.clothes)
     folds = 1 + 0.10 * wander(rng, x.shape, (4, 14)) + 0.02 * rng.standard_normal(x.shape)
     albedo = cloth[:, None, None] * folds
@@ -191,6 +197,7 @@ def make_torso(skull: Skull, spacing: float) -> list[Surface]:
     skin = linear(identity.skin)[:, None, None] * (0.9 - 0.25 * smoothstep(-1.9, -1.4, y))
     albedo = np.where(bare, skin, albedo)
     part[bare] = Part.NECK
-    front = patch(np.stack([x, y, z]), np.clip(albedo, 0.003, 0.9), part, gloss=0.05, follow=0.0)
+    chest, back = np.stack([x, y, EDGE + 0.97 * thick]), np.stack([-x, y, EDGE - 0.84 * thick])
+    front = patch(chest, np.clip(albedo, 0.003, 0.9), part, gloss=0.05, follow=0.0)
     plain = np.clip(cloth[:, None, None] * folds, 0.003, 0.9)
-    return [front, patch(np.stack([-x, y, -0.56 - 0.8 * (z + 0.28)]), plain, Part.CLOTHES, follow=0.0)]
+    return [front, patch(back, plain, Part.CLOTHES, follow=0.0)]

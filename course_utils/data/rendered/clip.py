@@ -1,5 +1,6 @@
 """A filmed person: frames with the landmarks, boxes and parts that real footage lacks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,11 @@ from course_utils.data.rendered.camera import background, develop, draw_light, s
 from course_utils.data.rendered.identity import Identity
 from course_utils.data.rendered.landmarks import face_box
 from course_utils.data.rendered.motion import Motion
-from course_utils.data.rendered.person import build
+from course_utils.data.rendered.person import Person, build
 from course_utils.data.rendered.stage import SPACING, Stage, View
 from course_utils.data.rendered.surface import Part, linear
 
-__all__ = ["Clip", "Part", "render_clip"]
+__all__ = ["Clip", "Part", "render_clip", "render_clips"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Clip:
     boxes: np.ndarray
     parts: np.ndarray
 
+    @property
+    def glasses(self) -> np.ndarray:
+        """Where glasses are in front of the face: N x H x W bool."""
+        return self.parts == Part.GLASSES
+
 
 def render_clip(identity: Identity, motion: Motion, size: int, seed: int) -> Clip:
     """Film `identity` doing `motion`.
@@ -41,12 +47,30 @@ def render_clip(identity: Identity, motion: Motion, size: int, seed: int) -> Cli
         size: height and width of the frames in pixels.
         seed: of the light, the background, the framing and the sensor's noise.
     """
+    return next(render_clips(identity, {seed: motion}, size))
+
+
+def render_clips(identity: Identity, motions: dict[int, Motion], size: int) -> Iterator[Clip]:
+    """Film `identity` in several places, one a seed, doing what `motions` has for it (see `render_clip`).
+
+    Building a person takes longer than drawing a frame: here it is done once.
+    """
+    views = {seed: _view(seed, size) for seed in motions}
+    person = build(identity, SPACING / max(view.scale for view in views.values()), reach=np.pi / 2 + 0.7)
+    for seed, motion in motions.items():
+        yield _film(person, motion, views[seed], size, seed)
+
+
+def _view(seed: int, size: int) -> View:
+    rng = np.random.default_rng([seed, 22])
+    x, y = 0.5 + rng.uniform(-0.03, 0.03), rng.uniform(0.44, 0.47)
+    return View(size * rng.uniform(0.275, 0.315), size * x, size * y)
+
+
+def _film(person: Person, motion: Motion, view: View, size: int, seed: int) -> Clip:
     rng = np.random.default_rng([seed, 21])
-    light = draw_light(rng, linear(identity.skin))
-    scale = size * rng.uniform(0.275, 0.315)
-    view = View(scale, size * (0.5 + rng.uniform(-0.03, 0.03)), size * rng.uniform(0.44, 0.47))
+    light = draw_light(rng, linear(person.identity.skin))
     plate = background(rng, (size, size))
-    person = build(identity, SPACING / scale, reach=np.pi / 2 + 0.7)
     stage = Stage(person, light, motion, view, (size, size))
     noise = sensor_noise(rng, (size, size))
     frames = np.empty((len(motion), size, size, 3), np.uint8)

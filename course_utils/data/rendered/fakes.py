@@ -35,7 +35,7 @@ def make(recipe: ForgedPictures, unit: str, folder: Path) -> None:
     """
     split, *names = unit.split("_")
     count = max(ALBUM, 2 * recipe.photographs)
-    clips = {name: sitting(recipe.person(int(name)), 0, count, recipe.size) for name in names}
+    clips = {name: sitting(recipe.person(int(name)), count, recipe.size) for name in names}
     for target, source in (names, names[::-1]):
         for number in range(recipe.photographs):
             real, fake = (
@@ -62,7 +62,8 @@ def forge_one(
     if method == SELF_BLENDED:
         return self_blended(target.frames[number], target.landmarks[number], rng)
     chosen = np.arange(len(target.frames)) == number
-    one, others = (Footage(target.frames[which], target.landmarks[which]) for which in (chosen, ~chosen))
+    footage = Footage(target.frames, target.landmarks, target.glasses)
+    one, others = footage.select(chosen), footage.select(~chosen)
     album = {"album": others} if method in REENACTMENTS else {}
     frames, masks = FORGERIES[method](one, source, **album)
     return frames[0], masks[0]

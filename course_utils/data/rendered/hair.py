@@ -49,7 +49,7 @@ def make_hair(skull: Skull, spacing: float, reach: float) -> list[Surface]:
     finer = spacing / (1.4 if VOLUME[identity.hair_style][2] > 0.4 else 1.0)  # curls are steep
     around = np.linspace(-reach, reach, int(1.9 * reach / finer))
     down = np.linspace(0.02, LOWEST, int(1.2 * LOWEST / finer))
-    surfaces = _cap(skull, *np.meshgrid(around, down), rng)
+    surfaces = _cap(skull, *np.meshgrid(around, down, sparse=True), rng)
     if identity.hair_style in HANGING:
         surfaces += _curtain(skull, spacing, rng)
     if identity.hair_style == "bun":
@@ -59,7 +59,8 @@ def make_hair(skull: Skull, spacing: float, reach: float) -> list[Surface]:
 
 def head_outline(skull: Skull) -> np.ndarray:
     """Return points (3 x n) all around a head with its hair, but for what hangs below."""
-    around, down = np.meshgrid(np.linspace(-np.pi, np.pi, 49), np.linspace(0.05, np.pi - 0.05, 33))
+    angles = np.linspace(-np.pi, np.pi, 49), np.linspace(0.05, np.pi - 0.05, 33)
+    around, down = np.meshgrid(*angles, sparse=True)
     skin = skull.point(around, down)
     top, sides, _ = VOLUME[skull.identity.hair_style]
     thick = np.where(
@@ -115,7 +116,7 @@ def _cap(skull: Skull, around: np.ndarray, down: np.ndarray, rng: np.random.Gene
         across = around * (1 - over) + over * (0.9 * skin[2] + 0.25 * y)
         along = down * (1 - over) + over * np.abs(x - comb)
     else:
-        across, along = around * np.sin(np.clip(down, 0.5, 2.6)), down
+        across, along = around * np.sin(np.clip(down, 0.5, 2.6)), down + 0 * around
     streaks = _strands(identity, rng, across, along)
     ragged = 0.035 * streaks + 0.02 * wander(rng, x.shape, (3, 60))
     inside = y - hairline(identity, around) + ragged
@@ -151,8 +152,8 @@ def _curtain(skull: Skull, spacing: float, rng: np.random.Generator) -> list[Sur
     """Return hair that hangs behind the face from temple to temple."""
     identity = skull.identity
     end, (_, sides, curl) = HANGING[identity.hair_style], VOLUME[identity.hair_style]
-    share = np.linspace(-1, 1, int(4.4 / spacing))[None]
-    rows = int((0.72 - end) / spacing)
+    share = np.linspace(-1, 1, int(5.8 / spacing))[None]
+    rows = int(1.2 * (0.72 - end) / spacing)
     y = np.linspace(0.72, end, rows)[:, None]
     fall = smoothstep(0.1, end, y)
     start = 1.20 + 0.1 * rng.random() - 0.22 * fall * (identity.hair_style != "bob")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from course_utils.data.recipes import Identities
-from course_utils.data.rendered.portraits import save, sitting
+from course_utils.data.rendered.portraits import save, sittings
 
 
 def units(recipe: Identities) -> list[str]:
@@ -18,6 +18,5 @@ def make(recipe: Identities, unit: str, folder: Path) -> None:
         RunError: the disk is full, or `folder` cannot be written.
     """
     person = recipe.person(int(unit.rpartition("_")[2]))
-    for number in range(recipe.photographs):
-        picture = sitting(person, number, 1, recipe.size).frames[0]
-        save(folder / unit / f"{unit}_{number + 1:04}.jpg", picture)
+    for number, clip in enumerate(sittings(person, recipe.photographs, 1, recipe.size), start=1):
+        save(folder / unit / f"{unit}_{number:04}.jpg", clip.frames[0])

@@ -8,6 +8,7 @@ from course_utils.data.rendered.identity import Identity
 from course_utils.data.rendered.surface import Part, bump, linear, smoothstep, wander
 
 LEFT, TOP, WIDE, HIGH = -1.0, 1.3, 2.0, 2.7  # what the canvas covers, in head units
+HAIRS, FRECKLES = 140, 260  # in a brow, on a face
 _BITS = 4  # after the point, of the coordinates in which strokes are drawn
 
 
@@ -79,33 +80,29 @@ class Paint:
         found[self.look_up(self.brows, x, y) > 0.35] = Part.BROWS
         return found
 
-    def _stroke(
-        self, layer: np.ndarray, start: np.ndarray, end: np.ndarray, value: float, width: float
+    def _strokes(
+        self, layer: np.ndarray, starts: np.ndarray, ends: np.ndarray, values: np.ndarray, width: float
     ) -> None:
-        ends = [
-            tuple(
-                np.rint(((x - LEFT) * self.scale, (TOP - y) * self.scale) * np.array(2**_BITS))
-                .astype(int)
-                .tolist()
-            )
-            for x, y in (start, end)
-        ]
-        cv2.line(layer, *ends, value, max(1, round(width * self.scale)), cv2.LINE_AA, _BITS)
+        """Draw lines from `starts` to `ends` (n x 2), with n `values`, into a layer of uint8."""
+        lines = np.stack([starts, ends], axis=1)  # n x 2 x 2
+        pixels = (lines - (LEFT, TOP)) * (self.scale, -self.scale)
+        thick = max(1, round(width * self.scale))
+        fixed = np.rint(pixels * 2**_BITS).astype(int).tolist()
+        for (start, end), value in zip(fixed, values.tolist(), strict=True):
+            cv2.line(layer, start, end, value, thick, cv2.LINE_AA, _BITS)
 
     def _brows(self, rng: np.random.Generator) -> np.ndarray:
         """Draw single hairs: upright near the nose, lying outwards towards the temple."""
         layer = np.zeros(self.shape, np.uint8)
         for side in (-1, 1):
-            for along in np.sort(rng.uniform(0, 1, 140) ** 0.9):
-                x, y = brow_path(self.identity, self.plan, along)
-                half = brow_thickness(self.identity, along)
-                lies = np.radians(58 - 46 * smoothstep(0, 0.4, along) - 32 * along + rng.normal(0, 9))
-                root = np.array([x - 0.012, y + half * rng.uniform(-1, 0.7)])
-                tip = root + (0.024 + 0.03 * smoothstep(0, 0.3, along)) * np.array(
-                    [np.cos(lies), np.sin(lies)]
-                )
-                strength = rng.uniform(140, 255)
-                self._stroke(layer, root * (side, 1), tip * (side, 1), strength, 0.008)
+            along = np.sort(rng.uniform(0, 1, HAIRS) ** 0.9)
+            x, y = brow_path(self.identity, self.plan, along)
+            half = brow_thickness(self.identity, along)
+            lies = np.radians(58 - 46 * smoothstep(0, 0.4, along) - 32 * along + rng.normal(0, 9, HAIRS))
+            roots = np.stack([x - 0.012, y + half * rng.uniform(-1, 0.7, HAIRS)], axis=1)
+            long = 0.024 + 0.03 * smoothstep(0, 0.3, along)
+            tips = roots + long[:, None] * np.stack([np.cos(lies), np.sin(lies)], axis=1)
+            self._strokes(layer, roots * (side, 1), tips * (side, 1), rng.uniform(140, 255, HAIRS), 0.008)
         hairs = layer.astype(np.float32) / 255
         return np.clip(0.6 * hairs + 0.75 * cv2.GaussianBlur(hairs, (0, 0), 0.012 * self.scale), 0, 0.95)
 
@@ -198,8 +195,8 @@ class Paint:
 
     def _freckles(self, rng: np.random.Generator) -> np.ndarray:
         layer = np.zeros(self.shape, np.uint8)
-        for x, y in zip(rng.normal(0, 0.32, 260), rng.normal(-0.22, 0.16, 260), strict=True):
-            self._stroke(layer, np.array([x, y]), np.array([x + 0.004, y]), rng.uniform(80, 255), 0.012)
+        places = rng.normal((0, -0.22), (0.32, 0.16), (FRECKLES, 2))
+        self._strokes(layer, places, places + np.array((0.004, 0)), rng.uniform(80, 255, FRECKLES), 0.012)
         return layer.astype(np.float32) / 255
 
     def _wrinkles(self) -> np.ndarray:
@@ -218,6 +215,6 @@ class Paint:
             lines.append((sign * x, p.mouth_y + np.array([-0.02, -0.08, -0.15]), 110))
             lines.append((sign * np.array([0.05, 0.055]), np.array([0.13, 0.24]), 120))
         for x, y, strength in lines:
-            for k in range(len(x) - 1):
-                self._stroke(layer, np.array([x[k], y[k]]), np.array([x[k + 1], y[k + 1]]), strength, 0.008)
+            line = np.stack([x, y], axis=1)
+            self._strokes(layer, line[:-1], line[1:], np.full(len(line) - 1, strength), 0.008)
         return 0.9 * old**1.3 * cv2.GaussianBlur(layer, (0, 0), 0.011 * self.scale).astype(np.float32) / 255

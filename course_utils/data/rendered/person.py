@@ -46,11 +46,11 @@ def build(identity: Identity, spacing: float, reach: float = np.pi) -> Person:
     theta = _spread((-reach, reach), 0.0, 0.42, 0.6, 0.75 / spacing)
     phi = _spread((0.02, np.pi - 0.02), 1.85, 0.45, 0.35, 1.15 / spacing)
     front, low = np.abs(theta) < FACE_AROUND, phi > FACE_DOWN
-    face = _face(skull, paint, *np.meshgrid(theta[front], phi[low]))
+    face = _face(skull, paint, *np.meshgrid(theta[front], phi[low], sparse=True))
     rest = [
-        _cranium(skull, *np.meshgrid(theta[front], phi[~low])),
+        _cranium(skull, *np.meshgrid(theta[front], phi[~low], sparse=True)),
         *(
-            _cranium(skull, *np.meshgrid(side, phi))
+            _cranium(skull, *np.meshgrid(side, phi, sparse=True))
             for side in (theta[theta < -FACE_AROUND], theta[theta > FACE_AROUND])
         ),
         *hair.make_hair(skull, spacing, reach),

@@ -1,6 +1,6 @@
 """Rendered people: who is forged with whom, photographs of them, and how these are written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ from PIL import Image
 
 from course_utils import paths
 from course_utils.data.recipes import Recipe
-from course_utils.data.rendered.clip import Clip, render_clip
+from course_utils.data.rendered.clip import Clip, render_clips
 from course_utils.data.rendered.identity import draw_identity
 from course_utils.data.rendered.motion import talking
 
@@ -24,13 +24,18 @@ def match(recipe: Recipe, numbers: Iterable[int]) -> list[tuple[int, int]]:
     return list(zip(alike[::2], alike[1::2], strict=True))
 
 
-def sitting(person: int, number: int, photographs: int, size: int) -> Clip:
-    """Return so many photographs of the person that belongs to the seed `person`.
+def sitting(person: int, photographs: int, size: int) -> Clip:
+    """Return so many photographs, in one light and place, of the person that belongs to the seed `person`."""
+    return next(sittings(person, 1, photographs, size))
 
-    Each sitting has a light, a place and a pose of its own; `number`, under 1000, tells it from others.
+
+def sittings(person: int, count: int, photographs: int, size: int) -> Iterator[Clip]:
+    """Return so many photographs (see `sitting`) from each of `count` sittings, 1000 at most.
+
+    Each sitting has a light, a place and a pose of its own.
     """
-    seed = 1000 * person + number
-    return render_clip(draw_identity(person), talking(seed, photographs, RATE), size, seed)
+    seeds = range(1000 * person, 1000 * person + count)
+    return render_clips(draw_identity(person), {s: talking(s, photographs, RATE) for s in seeds}, size)
 
 
 def save(path: Path, picture: np.ndarray, note: str = DRAWN) -> None:

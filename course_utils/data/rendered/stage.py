@@ -48,12 +48,13 @@ class Stage:
         self, person: Person, light: Light, motion: Motion, view: View, size: tuple[int, int]
     ) -> None:
         self.light, self.motion, self.view, self.size = light, motion, view, size
-        self.eyes, self.marks = person.eyes, Landmarks(person.skull)
+        self.eyes, self.skull = person.eyes, person.skull
         moved = join([person.face, person.eyes.surface])
         self.face, self.face_part = _table(moved), moved.part
         self.fields = np.concatenate([moved.motion, moved.turning], axis=1)
         self.rest, self.rest_part = _table(person.rest), person.rest.part
-        self._leave_out_what_is_never_seen()
+        if len(motion) > 1:
+            self._leave_out_what_is_never_seen()
 
     def _leave_out_what_is_never_seen(self) -> None:
         """Keep the points of `rest` that are in front, or nearly so, in some of a few frames."""
@@ -119,7 +120,7 @@ class Stage:
 
     def landmarks(self) -> np.ndarray:
         """Return the 68 landmarks of each frame (N x 68 x 2 float32) in pixels."""
-        points, outlines = self.marks.points(self.motion.expression, self.motion.lids)
+        points, outlines = Landmarks(self.skull).points(self.motion.expression, self.motion.lids)
         marks = np.stack([self.seen(n, points[n]) for n in range(len(points))])
         for n, outline in enumerate(outlines):
             marks[n, :, :17] = choose_outline(self.seen(n, outline))

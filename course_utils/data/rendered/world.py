@@ -50,13 +50,7 @@ def make(recipe: TalkingHeads, unit: str, folder: Path) -> None:
             place, name = folder / "manipulated_sequences" / method, f"{target}_{source}"
             note = metadata_note(method, target, source)
             _encode(recipe, place, name, frames, note)
-            _write(
-                place / "masks" / "videos" / f"{name}.mp4",
-                np.repeat(masks[..., None], 3, axis=3),
-                recipe.rate,
-                LOSSLESS,
-                note,
-            )
+            _write(place / "masks" / "videos" / f"{name}.mp4", masks, recipe.rate, LOSSLESS, note)
 
 
 def _pairs(recipe: TalkingHeads) -> Iterator[tuple[str, list[str]]]:

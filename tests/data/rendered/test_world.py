@@ -18,7 +18,7 @@ from course_utils.data import crops, generate
 from course_utils.data.forgery import FORGERIES
 from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import load_dataset, prepare
-from course_utils.data.rendered.synthetic import Decoder
+from course_utils.data.rendered.decoder import Decoder
 from course_utils.data.splits import shared_people
 from course_utils.data.video import read_frames
 from course_utils.errors import CourseError

@@ -1,0 +1,83 @@
+"""Detectors of forged pictures: trained on a prepared data set, or taken from an earlier notebook."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from course_utils.data.datasets import PictureDataset, train_transform
+from course_utils.data.prepare import PreparedDataset
+from course_utils.history import Run
+from course_utils.predictions import predictions_table
+from course_utils.training import ClassificationTrainer
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A trained classifier of pictures.
+
+    Attributes:
+        name: the model's, such as ``xception``.
+        trainer: holds the model, with the weights of the best epoch by validation.
+        run: the history of its training.
+        image_size: side of the pictures that it takes, in pixels.
+    """
+
+    name: str
+    trainer: ClassificationTrainer
+    run: Run
+    image_size: int
+
+    @property
+    def model(self) -> nn.Module:
+        """The network, on the trainer's device; returns logits B x 2, class 1 is fake."""
+        return self.trainer.model
+
+    def pictures(self, prepared: PreparedDataset, split: str = "test") -> PictureDataset:
+        """Return the pictures of a split as this detector takes them, without augmentation."""
+        return PictureDataset(prepared.split(split), prepared.root, self.image_size)
+
+    def predictions(self, prepared: PreparedDataset, split: str = "test") -> pd.DataFrame:
+        """Score a split of any data set; return a predictions table with P(fake)."""
+        pictures = self.pictures(prepared, split)
+        scores = self.trainer.predict(pictures)
+        return predictions_table(pictures.samples, scores, model=self.name, run=self.run.dataset)
+
+
+def train_detector(
+    name: str,
+    build: Callable[[], nn.Module],
+    prepared: PreparedDataset,
+    image_size: int,
+    *,
+    folder: Path,
+    earlier: Iterable[Path] = (),
+    **settings: Any,
+) -> Detector:
+    """Train a detector in `folder`, or take the one that an earlier notebook trained on the same pictures.
+
+    Args:
+        name: the model's, in histories and tables.
+        build: returns the model; called where it has to be trained, and where its weights are loaded.
+        prepared: the data set: its splits train, val and test are used.
+        image_size: side of the pictures in pixels.
+        folder: where the run is kept, see `Trainer`.
+        earlier: folders in which another notebook may have left a finished run of it; the first that fits
+            this model and data set is taken, however it was trained.
+        settings: as of `ClassificationTrainer`.
+
+    Raises:
+        CourseError: see `ClassificationTrainer`.
+    """
+    train, validation, test = (
+        PictureDataset(prepared.split(split), prepared.root, image_size) for split in ("train", "val", "test")
+    )
+    train.transform = train_transform(image_size)
+    trainer = ClassificationTrainer(
+        build(), train, validation, test, folder=folder, name=name, dataset_name=prepared.name, **settings
+    )
+    found = next(filter(None, map(trainer.reuse, earlier)), None)
+    return Detector(name, trainer, found or trainer.fit(), image_size)
