@@ -7,6 +7,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.attention import measure_autoencoder, measure_maps
 from benchmarks.pictures import training_pictures
 from benchmarks.simplenet import measure
 from course_utils import paths
@@ -22,6 +23,7 @@ def main() -> None:
         # The same trial that training makes says whether the processor has units for bfloat16.
         precisions = sorted({"float32", choose(SimpleNet().to(device), batch, "auto").name}, reverse=True)
         results = [line for precision in precisions for line in measure(pictures, precision, Path(folder))]
+        results += measure_maps(Path(folder)) + measure_autoencoder(Path(folder))
     paths.write_json(paths.build() / "bench.json", results)
     show(results, f"{pictures.origin}; {device}, {torch.get_num_threads()} threads")
 
