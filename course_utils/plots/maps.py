@@ -123,8 +123,8 @@ def plot_reconstructions(
     told = "; ".join(f"{name} {error.mean():.3g}" for name, error in zip(titles, errors, strict=True))
     return show(
         figure,
-        f"{title}: what was given, what the autoencoder returned, and the squared error by place, on one scale"
-        f" up to {highest:.3g}. Mean squared error: {told}.",
+        f"{title}: what was given, what the autoencoder returned, and the squared error by place, on one"
+        f" scale up to {highest:.3g}. Mean squared error: {told}.",
     )
 
 
