@@ -40,16 +40,16 @@ def test_other_pictures_are_refused_with_the_reason(shape):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_it_learns_eight_maps_by_heart():
     torch.manual_seed(0)
-    random = torch.Generator().manual_seed(0)
-    cells = torch.rand(8, 1, 14, 14, generator=random)
-    maps = nn.functional.interpolate(cells, size=128, mode="bilinear")
+    cells = torch.rand(8, 1, 5, 5, generator=torch.Generator().manual_seed(0))  # a few broad peaks a map
+    maps = nn.functional.interpolate(cells, size=128, mode="bicubic", align_corners=True)
     model = ConvolutionalAutoencoder()
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=600)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [250, 400, 550], gamma=0.5)
     error = torch.inf
-    for _ in range(600):
+    for _ in range(1500):
         optimizer.zero_grad()
         loss = (model(maps) - maps).square().mean()
         error = loss.item()
