@@ -1,5 +1,6 @@
-"""Run the benchmarks: `python -m benchmarks`, `course bench` or `make bench`."""
+"""Run the benchmarks: `python -m benchmarks [NAME ...]`, `course bench` or `make bench`."""
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -7,25 +8,53 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.attention import measure_autoencoder, measure_maps
+from benchmarks import attention, explanations, simplenet, worlds
 from benchmarks.pictures import training_pictures
-from benchmarks.simplenet import measure
 from course_utils import paths
 from course_utils.models.simplenet import SimpleNet
 from course_utils.training.precision import choose
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        pictures = training_pictures(Path(folder))
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        batch = torch.zeros(32, 3, 256, 256, device=device)
-        # The same trial that training makes says whether the processor has units for bfloat16.
-        precisions = sorted({"float32", choose(SimpleNet().to(device), batch, "auto").name}, reverse=True)
-        results = [line for precision in precisions for line in measure(pictures, precision, Path(folder))]
-        results += measure_maps(Path(folder)) + measure_autoencoder(Path(folder))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast things are.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; all by default")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {min(unknown)!r}; there are {', '.join(BENCHMARKS)}")
+    results = []
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            lines, title = BENCHMARKS[name](Path(folder))
+        results += lines
+        show(lines, f"{title}, {torch.get_num_threads()} threads")
     paths.write_json(paths.build() / "bench.json", results)
-    show(results, f"{pictures.origin}; {device}, {torch.get_num_threads()} threads")
+
+
+def train_simplenet(folder: Path) -> tuple[list[dict], str]:
+    pictures = training_pictures(folder)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    batch = torch.zeros(32, 3, 256, 256, device=device)
+    # The same trial that training makes says whether the processor has units for bfloat16.
+    precisions = sorted({"float32", choose(SimpleNet().to(device), batch, "auto").name}, reverse=True)
+    lines = [line for precision in precisions for line in simplenet.measure(pictures, precision, folder)]
+    return lines, f"{pictures.origin}; {device}"
+
+
+def draw_worlds(folder: Path) -> tuple[list[dict], str]:
+    return worlds.measure(folder), f"rendered people, {worlds.RECIPE.size} pixels a side; cpu"
+
+
+def map_attention(folder: Path) -> tuple[list[dict], str]:
+    lines = attention.measure_maps(folder) + attention.measure_autoencoder(folder)
+    return lines, "attention maps and the autoencoder"
+
+
+BENCHMARKS = {
+    "simplenet": train_simplenet,
+    "worlds": draw_worlds,
+    "explanations": explanations.measure,
+    "attention": map_attention,
+}
 
 
 def show(results: list[dict], title: str) -> None:

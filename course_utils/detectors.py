@@ -1,7 +1,7 @@
 """Detectors of forged pictures: trained on a prepared data set, or taken from an earlier notebook."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,19 @@ class Detector:
         pictures = self.pictures(prepared, split)
         scores = self.trainer.predict(pictures)
         return predictions_table(pictures.samples, scores, model=self.name, run=self.run.dataset)
+
+
+def few_training_pictures(prepared: PreparedDataset, count: int | None, seed: int = 0) -> PreparedDataset:
+    """Return the data set with `count` training pictures, half of each class, at random; None keeps all.
+
+    Validation and test are whole: measuring is cheap, and a small test set has wide intervals.
+    """
+    if count is None:
+        return prepared
+    train = prepared.split("train").sample(frac=1, random_state=seed)
+    others = prepared.samples[prepared.samples["split"] != "train"]
+    kept = pd.concat([train.groupby("label").head(count // 2).sort_values("path"), others])
+    return replace(prepared, samples=kept.reset_index(drop=True))
 
 
 def train_detector(

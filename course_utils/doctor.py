@@ -67,7 +67,7 @@ def device_name() -> str:
 
 
 def precision_name() -> str:
-    """Return which fast number formats the device has; which one is used, a trial decides at training."""
+    """Return which fast number formats the device has; which one is used, training decides."""
     import torch
 
     from course_utils.training.precision import has_bf16_units

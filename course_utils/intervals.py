@@ -4,11 +4,12 @@ A group is what must not straddle splits (the pictures of one person, the frames
 not independent, so that whole groups are drawn, with replacement, and not rows.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from course_utils.errors import CourseError
 from course_utils.predictions import labels_and_scores, metrics
@@ -66,7 +67,35 @@ def auroc_interval(table: pd.DataFrame) -> Interval:
 def accuracy_interval(table: pd.DataFrame, threshold: float) -> Interval:
     """Return the accuracy (0 to 1) at `threshold` with its 95 % bootstrap interval, drawn over groups."""
     correct = ((table["score"] >= threshold) == table["label"]).to_numpy(np.float64)
-    return _interval(table["group"], lambda weights: weights @ correct / weights.sum(axis=1))
+    return share_interval(correct, table["group"])
+
+
+def share_interval(hits: np.ndarray, groups: pd.Series) -> Interval:
+    """Return the share of `hits` (n, 0 or 1) among rows of `groups` (n), with its 95 % interval over groups.
+
+    Where all rows are alike, so are all draws, and would have no spread. The interval then is the exact one
+    of as many trials as there are groups (Clopper & Pearson 1934): none of 10 goes with up to 31 %.
+    """
+    found = mean_interval(hits, groups)
+    if not np.isnan(found.low) and found.value in (0, 1):
+        exact = binomtest(round(found.value) * found.groups, found.groups).proportion_ci()
+        return replace(found, low=float(exact.low), high=float(exact.high))
+    return found
+
+
+def mean_interval(values: np.ndarray, groups: pd.Series) -> Interval:
+    """Return the mean of `values` (n) of rows of `groups` (n), with its 95 % interval over groups.
+
+    A value that is missing (NaN) is left out.
+
+    Raises:
+        CourseError: nothing is left.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    known = ~np.isnan(values)
+    if not known.any():
+        raise CourseError(f"There is no mean: all of {len(values)} values are missing.")
+    return _interval(groups[known], lambda weights: weights @ values[known] / weights.sum(axis=1))
 
 
 def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:
@@ -109,6 +138,41 @@ def per_method(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
         rows[name] = {"real": len(part) - fakes, "fake": fakes, **metrics(part, threshold)}
         rows[name] |= {"auroc_low": interval.low, "auroc_high": interval.high}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def across_datasets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return how well models that were trained on one data set tell fakes from reals on others.
+
+    Args:
+        tables: predictions of test splits by the name of the data set that their models were trained on; a
+            table may hold those of several models on several data sets.
+
+    Returns:
+        The AUROC as an `Interval`: a row a model and data set trained on, a column a data set tested on, NaN
+        where there are no predictions. ``.map(str)`` writes it, ``.stack().map(lambda auroc: auroc.value)``
+        gives numbers. Whether one is better than another in its column, `compare` tells.
+
+    Raises:
+        CourseError: predictions are not of the test split, two runs of one model are mixed, or there is only
+            one class in a cell.
+    """
+    cells = {}
+    for trained_on, table in tables.items():
+        if others := sorted(set(table["split"]) - {"test"}):
+            raise CourseError(
+                f"Predictions of models trained on {trained_on} are of the split {', '.join(others)} too."
+                " Data sets are compared on their test splits alone: keep the rows whose split is 'test'."
+            )
+        for (model, tested_on), part in table.groupby(["model", "dataset"], sort=False):
+            if len(runs := part["run"].unique()) > 1:
+                raise CourseError(
+                    f"{model}, trained on {trained_on}, has predictions of several runs: {', '.join(runs)}."
+                    " Give one run at a time: their scores have no common scale."
+                )
+            cells[model, trained_on, tested_on] = auroc_interval(part)
+    matrix = pd.Series(cells, dtype=object).rename_axis(["model", "trained_on", "tested_on"]).unstack()
+    order = dict.fromkeys([*tables, *matrix.columns])
+    return matrix[[name for name in order if name in matrix]]
 
 
 def random_classifier(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

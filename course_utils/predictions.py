@@ -186,11 +186,7 @@ def choose_threshold(validation: pd.DataFrame, rule: str = "accuracy") -> float:
     Returns:
         A threshold halfway between two neighbouring scores.
     """
-    if (validation["split"] == "test").any():
-        raise CourseError(
-            "These predictions are of the test split. A threshold chosen on them would have seen the answers:"
-            " choose it on the split 'val'."
-        )
+    refuse_test(validation, "threshold")
     labels, scores = labels_and_scores(validation)
     false_alarms, hits, thresholds = roc_curve(labels, scores, drop_intermediate=False)
     fakes = labels.mean()
@@ -207,6 +203,15 @@ def choose_threshold(validation: pd.DataFrame, rule: str = "accuracy") -> float:
         return float(np.nextafter(scores.max(), np.inf))
     below = thresholds[best + 1] if best + 1 < len(thresholds) else thresholds[best]
     return float((thresholds[best] + below) / 2)
+
+
+def refuse_test(validation: pd.DataFrame, chosen: str) -> None:
+    """Raise CourseError if the predictions, on which something is `chosen`, are of the test split."""
+    if (validation["split"] == "test").any():
+        raise CourseError(
+            f"These predictions are of the test split. A {chosen} chosen on them would have seen the answers:"
+            " choose it on the split 'val'."
+        )
 
 
 def score_for_real(table: pd.DataFrame) -> pd.DataFrame:

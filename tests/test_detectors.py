@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from course_utils.data.prepare import load_dataset
-from course_utils.detectors import train_detector
+from course_utils.detectors import few_training_pictures, train_detector
 from course_utils.models.simplenet import SimpleNet
 
 SETTINGS = {"batch_size": 8, "optimizer": {"name": "Adam", "params": {"lr": 1e-3}}, "precision": "float32"}
@@ -45,3 +45,12 @@ def test_what_was_trained_on_other_pictures_is_not_taken(prepared, tmp_path):
     other = load_dataset("assignment_synthetic")
     train(other, tmp_path / "data", earlier=[tmp_path / "03"])
     assert (tmp_path / "data" / "history.json").is_file()
+
+
+def test_fewer_training_pictures_are_of_both_classes_and_leave_the_test_whole(prepared):
+    few = few_training_pictures(prepared, 6)
+    assert few.split("train")["label"].value_counts().to_dict() == {0: 3, 1: 3}
+    assert set(few.split("train")["path"]) < set(prepared.split("train")["path"])
+    assert few.split("test").equals(prepared.split("test"))
+    assert few.samples.equals(few_training_pictures(prepared, 6).samples)
+    assert few_training_pictures(prepared, None) is prepared

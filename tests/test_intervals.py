@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from predicted import predictions
 from sklearn.metrics import roc_auc_score
@@ -6,8 +7,10 @@ from sklearn.metrics import roc_auc_score
 from course_utils.errors import CourseError
 from course_utils.intervals import (
     accuracy_interval,
+    across_datasets,
     auroc_interval,
     compare,
+    mean_interval,
     per_method,
     random_classifier,
 )
@@ -42,6 +45,18 @@ def test_accuracy_interval_is_that_of_a_plain_bootstrap():
     expected = brute_force(table, lambda labels, scores: np.mean((scores >= 0.5) == labels))
     assert found.value == np.mean((table["score"] >= 0.5) == table["label"])
     assert (found.low, found.high) == pytest.approx(expected, abs=0.025)
+
+
+def test_the_mean_of_what_is_known_and_its_groups():
+    table = predictions()
+    values = table["score"].where(np.arange(len(table)) % 4 > 0)
+    found = mean_interval(values, table["group"])
+    assert found.value == pytest.approx(values.mean())
+    assert found.groups == table["group"][values.notna()].nunique()
+    assert found == mean_interval(values.dropna(), table["group"][values.notna()])
+    assert found.low < found.value < found.high
+    with pytest.raises(CourseError, match="all of 2 values"):
+        mean_interval(values[:2] * np.nan, table["group"][:2])
 
 
 def test_pictures_of_one_group_count_as_one():
@@ -111,3 +126,30 @@ def test_guessers_fill_a_band_around_the_diagonal():
     middle = band[band["false_positive_rate"].between(0.1, 0.9)]
     assert (middle["low"] < middle["false_positive_rate"]).all()
     assert (middle["high"] > middle["false_positive_rate"]).all()
+
+
+def test_a_share_of_none_is_not_certain():
+    table = predictions(reals=30, fakes=10)
+    found = accuracy_interval(table.assign(score=table["label"]), 0.5)
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(0.025 ** (1 / 40))  # Clopper and Pearson
+
+
+def test_models_are_set_against_data_sets():
+    here, there = predictions(separation=2).assign(dataset="here"), predictions(separation=0, seed=2)
+    there = there.assign(dataset="there")
+    other = here.assign(model="Xception")
+    found = across_datasets({"here": pd.concat([here, there, other]), "there": there})
+    assert list(found.columns) == ["here", "there"]
+    assert list(found.index) == [("SimpleNet", "here"), ("SimpleNet", "there"), ("Xception", "here")]
+    assert found.loc[("SimpleNet", "here"), "there"] == auroc_interval(there)
+    assert found.loc[("Xception", "here"), "here"] == auroc_interval(here)
+    assert found.isna().sum().sum() == 2
+
+
+def test_training_predictions_and_mixed_runs_are_no_test_of_other_data():
+    table = predictions()
+    with pytest.raises(CourseError, match=r"here are of the split train too"):
+        across_datasets({"here": pd.concat([table, predictions(split="train")])})
+    with pytest.raises(CourseError, match=r"several runs: quick, full"):
+        across_datasets({"here": pd.concat([table, table.assign(run="full")])})

@@ -11,10 +11,13 @@ from predicted import predictions
 from sklearn.metrics import roc_auc_score
 
 from course_utils import plots
+from course_utils.calibration import expected_calibration_error
 from course_utils.errors import CourseError
 from course_utils.history import Run
 from course_utils.plots.maps import plot_reconstructions
 from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES
+from course_utils.robustness import robustness
+from course_utils.subgroups import errors_by
 
 RUN = Run(
     model="SimpleNet",
@@ -36,6 +39,30 @@ CUES = pd.DataFrame(
         "found": [False, True],
     }
 )
+
+
+def degraded(models: tuple[str, ...] = ("SimpleNet", "Xception")) -> pd.DataFrame:
+    """Return predictions that get worse from one corruption to the next, at one severity each."""
+    kinds = [("none", "", np.nan), *((f"corruption {number}", "times", number) for number in range(1, 4))]
+    tables = [
+        predictions(separation=2 - number / 2, model=model).assign(corruption=name, unit=unit, severity=times)
+        for number, (name, unit, times) in enumerate(kinds)
+        for model in models
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+RANDOM = np.random.default_rng(0).random((2, 3, 9, 9))
+EXPLAINED = pd.DataFrame(
+    {
+        "explanation": ["saliency", "at random"],
+        "measure": "pointing game",
+        "value": [0.6, 0.3],
+        "low": [0.5, 0.2],
+        "high": [0.7, 0.4],
+        "baseline": [False, True],
+    }
+)
 DRAWN = {
     "history": lambda: plots.plot_history([RUN]),
     "histories": lambda: plots.plot_history([RUN, RUN], ["first", "second"]),
@@ -47,6 +74,12 @@ DRAWN = {
     "balance": lambda: plots.plot_class_balance(predictions()),
     "accuracies": lambda: plots.plot_accuracies({"a": 0.5, "b": 1.0}, "Coins", 0.5),
     "shortcuts": lambda: plots.plot_shortcuts(CUES, "One cue at a time"),
+    "reliability": lambda: plots.plot_reliability({"one": predictions(), "two": predictions(separation=2)}),
+    "robustness": lambda: plots.plot_robustness(robustness(degraded())),
+    "subgroups": lambda: plots.plot_subgroups(errors_by(predictions(), "method", 0.5), "method"),
+    "maps": lambda: plots.plot_maps(RANDOM[:2, :3], RANDOM[:2, 0] - 0.5, ["real", "fake"], "Saliency"),
+    "mean maps": lambda: plots.plot_mean_maps(RANDOM[0, :2], "SimpleNet on made_up"),
+    "explanation scores": lambda: plots.plot_explanation_scores(EXPLAINED, "Is it right?"),
     "grid": lambda: plots.sample_grid([np.zeros((8, 8, 3), np.uint8)], ["real"]),
 }
 
@@ -185,3 +218,46 @@ def test_seeds_are_summed_up_with_mean_and_range():
     measured = {"one": [0.5, 0.7], "other": [0.5, 0.5]}
     sentence = plots.plot_seeds(measured, title="A", quantity="AUROC", chance=0.5, here=0.61)
     assert "one 0.600 (0.500 to 0.700); other 0.500 (0.500 to 0.500). This run: 0.610" in sentence
+
+
+def test_how_far_scores_can_be_trusted_is_said_with_numbers(shown):
+    table = predictions(200, 200, separation=2)
+    error = expected_calibration_error(table)
+    sentence = plots.plot_reliability({"as trained": table})
+    assert f"as trained {error:.3f} (chance alone would give 0.0" in sentence
+    curves = robustness(degraded())
+    worst = curves[(curves["model"] == "Xception") & (curves["severity"] == 3)]["auroc"].item()
+    assert f"{worst:.3f} where it is lowest (corruption 3, 3)" in plots.plot_robustness(curves)
+    assert plots.plot_robustness(curves, "auroc_change").startswith("change of AUROC on degraded pictures")
+    errors = errors_by(table, "method", 0.5)
+    rate = errors[(errors["subgroup"] == "original") & (errors["error"] == "false positive rate")]
+    assert f"false positive rate {100 * rate['rate'].item():.1f} % of all" in plots.plot_subgroups(
+        errors, "method"
+    )
+
+
+def test_subgroups_without_an_interval_or_a_picture_are_drawn(shown):
+    table = predictions(reals=6, fakes=0).assign(tone=["a", "b"] * 3)
+    assert "miss rate: no pictures" in plots.plot_subgroups(errors_by(table, "tone", 0.5), "tone")
+    one = table.assign(score=1.0, label=[0, 1] * 3)
+    plots.plot_reliability({"sure": one})
+    plots.plot_robustness(robustness(degraded(("One",)).query("severity != 2 and severity != 3")))
+    assert len(shown) == 3
+
+
+def test_a_map_is_laid_over_a_picture_where_it_is_high_and_nowhere_else():
+    picture, heat = np.full((4, 4, 3), 0.5), np.zeros((4, 4))
+    heat[1, 2] = 1
+    laid = plots.overlay(picture, heat)
+    assert (laid[heat == 0] == 0.5).all()
+    assert np.abs(laid[1, 2] - 0.5).max() > 0.2
+    assert laid.min() >= 0 and laid.max() <= 1
+
+
+def test_sentences_on_maps_say_where_they_are_bright_and_which_sign_they_have(shown):
+    heat = np.zeros((9, 9))
+    heat[4, 4] = 1
+    sentence = plots.plot_maps(RANDOM[:1], heat[None], ["fake"], "Saliency")
+    assert "fake 100%" in sentence and "negative" not in sentence
+    assert "negative" in plots.plot_maps(RANDOM[:1], heat[None] - 0.5, ["fake"], "Saliency")
+    assert "brightest of reals 50% down and 50% across" in plots.plot_mean_maps([heat, heat], "x")

@@ -16,8 +16,7 @@ from PIL.JpegImagePlugin import get_sampling
 from scipy.fft import dctn, fft2, fftfreq
 
 from course_utils.bars import bar
-from course_utils.data.pictures import open_rgb
-from course_utils.errors import CourseError
+from course_utils.data.pictures import open_prepared
 
 THUMBNAIL = 16  # pixels a side
 RINGS = 64  # of the spectrum, from the slowest wave to the fastest that pixels can show
@@ -74,16 +73,10 @@ def fingerprint(grey: Image.Image) -> np.ndarray:
 
 def _cues(root: Path, path: str) -> dict[str, np.ndarray]:
     file = root / path
-    try:
-        with Image.open(file) as stored:
-            settings = _settings(stored)
-        picture = open_rgb(file)
-        size = file.stat().st_size
-    except OSError as error:
-        raise CourseError(
-            f"{file} was a picture when its dataset was prepared and cannot be opened now: {error}."
-            " Put the file back, or type `course data prepare` with the dataset's name to leave it out."
-        ) from error
+    picture = open_prepared(file)
+    with Image.open(file) as stored:
+        settings = _settings(stored)
+    size = file.stat().st_size
     thumbnail = np.asarray(picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX), dtype=np.float32)
     grey = picture.convert("L")
     return {

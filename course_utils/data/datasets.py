@@ -15,12 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, ImageOps
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from torchvision.transforms import v2
 
-from course_utils.data.pictures import open_rgb
-from course_utils.errors import CourseError
+from course_utils.data.pictures import fit_square, open_prepared
 
 # (mean, standard deviation) of each channel in units of the full range: maps [0, 1] to [-1, 1], the
 # convention that Xception's published weights expect.
@@ -104,16 +102,9 @@ class PictureDataset(Dataset):
             self._room -= picture.nbytes
 
     def _read(self, index: int) -> torch.Tensor:
-        path = self.root / self._paths[index]
-        try:
-            picture = open_rgb(path)
-        except OSError as error:
-            raise CourseError(
-                f"{path} was a picture when its dataset was prepared and cannot be opened now: {error}."
-                " Put the file back, or type `course data prepare` with the dataset's name to leave it out."
-            ) from error
+        picture = open_prepared(self.root / self._paths[index])
         if self.image_size is not None:
-            picture = ImageOps.fit(picture, (self.image_size, self.image_size), Image.Resampling.BILINEAR)
+            picture = fit_square(picture, self.image_size)
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
 
 

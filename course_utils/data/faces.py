@@ -13,6 +13,7 @@ import numpy as np
 import pooch
 
 from course_utils import paths
+from course_utils.errors import CourseError
 
 YUNET_URL = "https://github.com/ShiqiYu/libfacedetection.train/raw/master/onnx/yunet_n_640_640.onnx"
 YUNET_SHA256 = "25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31"
@@ -149,6 +150,33 @@ def find_detector() -> FaceDetector:
         )
         return Haar()
     return YuNet(Path(file))
+
+
+def find_pointer() -> YuNet:
+    """Return the detector of `find_detector` that also gives a face's five points.
+
+    Raises:
+        CourseError: YuNet's weights cannot be had.
+    """
+    detector = find_detector()
+    if not isinstance(detector, YuNet):
+        raise CourseError(
+            "Faces are placed by the five points that YuNet gives, and its weights cannot be had. Put"
+            f" {YUNET_URL} into weights/ of the data root and try again."
+        )
+    return detector
+
+
+def middle_face(detector: FaceDetector, picture: np.ndarray) -> Face | None:
+    """Return the face with points that is nearest to the middle of `picture`, whom a portrait is of.
+
+    Args:
+        detector: one that gives points, see `find_pointer`.
+        picture: H x W x 3 uint8 RGB.
+    """
+    middle = np.array(picture.shape[1::-1]) / 2
+    found = [face for face in detector.detect(picture) if face.points is not None]
+    return min(found, key=lambda face: np.hypot(*(face.points.mean(axis=0) - middle)), default=None)
 
 
 def follow(faces: Sequence[Sequence[Face]]) -> list[np.ndarray | None]:

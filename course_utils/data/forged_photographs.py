@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import paths
-from course_utils.data.faces import YUNET_URL, YuNet, find_detector
+from course_utils.data.faces import find_pointer, middle_face
 from course_utils.data.forgery import Footage, face_template, metadata_note
 from course_utils.data.manifest import load_manifest
 from course_utils.data.pictures import open_rgb
@@ -78,21 +78,14 @@ def _people(recipe: ForgedPhotographs) -> dict[str, int]:
 
 def _faces(recipe: ForgedPhotographs, name: str) -> Footage | None:
     """Return a person's photographs with a face, `album` at most; None if fewer than `FEWEST` have one."""
-    detector = find_detector()
-    if not isinstance(detector, YuNet):
-        raise CourseError(
-            "Faces are forged by the five points that YuNet gives, and its weights cannot be had. Put"
-            f" {YUNET_URL} into weights/ of the data root and type the same command again."
-        )
+    detector = find_pointer()
     root = load_manifest(recipe.photographs_of).data_folder()
     frames, landmarks = [], []
     for file in sorted((root / name).glob("*.jpg")):
         picture = np.asarray(open_rgb(file))
-        middle = np.array(picture.shape[1::-1]) / 2
-        found = [face for face in detector.detect(picture) if face.points is not None]
-        if not found or len(frames) == recipe.album:
+        face = middle_face(detector, picture)
+        if face is None or len(frames) == recipe.album:
             continue
-        face = min(found, key=lambda face: np.hypot(*(face.points.mean(axis=0) - middle)))  # who it is about
         try:
             landmarks.append(face_template(face.points))
         except CourseError:  # seen from the side

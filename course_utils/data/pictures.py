@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from pydantic import BaseModel
 
+from course_utils.errors import CourseError
+
 ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held; 1 is upright
 
 
@@ -51,6 +53,28 @@ def open_rgb(path: Path) -> Image.Image:
         OSError: the file is missing, empty, truncated or no picture; the text says which.
     """
     return to_rgb(ImageOps.exif_transpose(_decode(path.read_bytes())))
+
+
+def open_prepared(path: Path) -> Image.Image:
+    """Return the picture in `path`, as `open_rgb` does, which could be opened when it was prepared.
+
+    Raises:
+        CourseError: the file is gone or damaged since.
+    """
+    try:
+        return open_rgb(path)
+    except OSError as error:
+        raise CourseError(
+            f"{path} was a picture when its dataset was prepared and cannot be opened now: {error}."
+            " Put the file back, or type `course data prepare` with the dataset's name to leave it out."
+        ) from error
+
+
+def fit_square(
+    picture: Image.Image, side: int, method: Image.Resampling = Image.Resampling.BILINEAR
+) -> Image.Image:
+    """Return the middle square of `picture`, as large as it can be, brought to `side` x `side` pixels."""
+    return ImageOps.fit(picture, (side, side), method)
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

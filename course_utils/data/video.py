@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from course_utils.data.pictures import SMALLEST, BadFile, PictureFacts, digest
 from course_utils.errors import CourseError
@@ -148,6 +149,7 @@ def _decoded(path: Path, wanted: set[int] | None = None) -> Iterator[tuple[np.nd
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1  # videos are worked on side by side
+        colours = VideoReformatter()  # one for all frames: setting one up takes longer than a small frame
         try:
             for number, frame in enumerate(container.decode(stream)):
                 if frame.is_corrupt:  # the decoder painted over what it could not read
@@ -156,7 +158,8 @@ def _decoded(path: Path, wanted: set[int] | None = None) -> Iterator[tuple[np.nd
                 picture = None
                 if wanted is None or number in wanted:
                     # Players turn the picture by the display matrix; `rotation` counts counterclockwise.
-                    picture = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turn))
+                    upright = np.rot90(colours.reformat(frame, format="rgb24").to_ndarray(), turn)
+                    picture = np.ascontiguousarray(upright)
                 yield picture, 90 * turn
         except av.error.FFmpegError as error:
             raise BadFile("damaged", f"the video is damaged or truncated ({error.strerror})") from error

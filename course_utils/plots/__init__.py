@@ -5,6 +5,7 @@ the figure's alternative text. What a colour says, a line style, a marker or a h
 """
 
 from course_utils.plots.history import plot_history
+from course_utils.plots.maps import overlay, plot_explanation_scores, plot_maps, plot_mean_maps
 from course_utils.plots.samples import plot_accuracies, plot_class_balance, plot_shortcuts, sample_grid
 from course_utils.plots.scores import (
     plot_det,
@@ -15,18 +16,26 @@ from course_utils.plots.scores import (
 )
 from course_utils.plots.seeds import plot_seeds
 from course_utils.plots.style import use_style
+from course_utils.plots.trust import plot_reliability, plot_robustness, plot_subgroups
 
 __all__ = [
+    "overlay",
     "plot_accuracies",
     "plot_class_balance",
     "plot_det",
+    "plot_explanation_scores",
     "plot_history",
+    "plot_maps",
+    "plot_mean_maps",
     "plot_random_classifier",
+    "plot_reliability",
+    "plot_robustness",
     "plot_roc",
     "plot_roc_both_directions",
     "plot_score_histogram",
     "plot_seeds",
     "plot_shortcuts",
+    "plot_subgroups",
     "sample_grid",
     "use_style",
 ]

@@ -130,9 +130,10 @@ def sample_grid(pictures: Sequence[object], titles: Sequence[str], columns: int 
             colour for name, colour in zip(CLASS_NAMES, CLASS_COLOURS, strict=True) if title.startswith(name)
         ]
         axes.set_title(title, fontsize=9.5, color=[*colours, INK][0], pad=4, loc="center")
-    counts = Counter(titles)
+    told = [" ".join(title.split()) for title in titles]
+    counts = Counter(told)
     counted = [f"{count} × {title}" for title, count in counts.items()]
-    contents = "; ".join(counted if len(counts) <= FEW_TITLES else titles)
+    contents = "; ".join(counted if len(counts) <= FEW_TITLES else told)
     return show(figure, f"{len(pictures)} pictures in a grid of {rows} x {columns}: {contents}.")
 
 

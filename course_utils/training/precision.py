@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from course_utils.errors import CourseError
 
 REQUESTS = ("auto", "float32", "bf16")
-# How many times as fast the other format must be in the trial to overrule what the hardware promises. The
+# How many times as fast float32 must be in the trial to overrule what the hardware promises. The
 # same run on the same machine should choose the same each time, even while other programs disturb the trial.
 CLEARLY = 1.5
 TRIAL_BATCH = 16  # samples: enough to tell the formats apart, and several steps fit into a second
@@ -53,9 +53,10 @@ class Precision:
 def choose(model: nn.Module, batch: Tensor, requested: str = "auto") -> Precision:
     """Return the precision to train `model` in.
 
-    "auto" expects bf16 to be faster where the device has units for it, and float32 elsewhere, and lets a
-    trial decide otherwise: training steps on a copy of the model for about a second. The model and the
-    random generators are left as they were.
+    "auto" is float32 where the device has no units for bf16: imitating it can take minutes a step, and a
+    trial as well. Where it has, bf16 is expected to be faster, and a trial may decide otherwise: training
+    steps on a copy of the model for about a second. The model and the random generators are left as they
+    were.
 
     Args:
         model: on the device it will be trained on; returns a tensor.
@@ -70,12 +71,13 @@ def choose(model: nn.Module, batch: Tensor, requested: str = "auto") -> Precisio
     channels_last = batch.ndim == 4 and any(isinstance(module, nn.Conv2d) for module in model.modules())
     if requested != "auto":
         return Precision(requested, channels_last)
-    expected, other = ("bf16", "float32") if has_bf16_units(batch.device) else ("float32", "bf16")
+    if not has_bf16_units(batch.device):
+        return Precision("float32", channels_last)
     trial = _trial(model, batch[:TRIAL_BATCH], channels_last)
-    if trial[expected] > CLEARLY * trial[other]:  # a surprise: was the machine busy? look again
+    if trial["bf16"] > CLEARLY * trial["float32"]:  # a surprise: was the machine busy? look again
         again = _trial(model, batch[:TRIAL_BATCH], channels_last)
         trial = {name: min(trial[name], again[name]) for name in trial}
-    name = other if trial[expected] > CLEARLY * trial[other] else expected
+    name = "float32" if trial["bf16"] > CLEARLY * trial["float32"] else "bf16"
     return Precision(name, channels_last, trial)
 
 

@@ -21,7 +21,7 @@ from course_utils.data.datasets import (
     choose_workers,
     train_transform,
 )
-from course_utils.data.pictures import open_rgb
+from course_utils.data.pictures import open_prepared
 from course_utils.data.prepare import load_dataset
 from course_utils.data.samples import sample_table
 from course_utils.errors import CourseError
@@ -90,7 +90,7 @@ def test_a_file_that_went_bad_is_named_and_no_other_takes_its_place(tmp_path, da
 
 def test_pictures_stay_in_memory_up_to_the_limit(prepared, monkeypatch):
     opened = []
-    monkeypatch.setattr(datasets, "open_rgb", lambda path: opened.append(path) or open_rgb(path))
+    monkeypatch.setattr(datasets, "open_prepared", lambda path: opened.append(path) or open_prepared(path))
     five = 5 * 3 * 64 * 64 / 2**20
     dataset = PictureDataset(prepared.split("train"), prepared.root, 64, memory_limit_mb=five)
     for _ in range(3):

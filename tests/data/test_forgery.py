@@ -272,6 +272,38 @@ def test_what_cannot_be_forged_with_is_refused_by_name(method, target, source, r
         assert role in str(error.value)
 
 
+def test_the_targets_glasses_stay_and_the_sources_are_taken_off(target, source):
+    """Glasses are a bright green bar across the eyes, which nothing else is."""
+
+    def wearing(footage: Footage) -> Footage:
+        frames, glasses = footage.frames.copy(), np.zeros(footage.frames.shape[:3], bool)
+        for frame, there, points in zip(frames, glasses, footage.landmarks, strict=True):
+            y = round(float(points[36:48, 1].mean()))
+            there[y - 1 : y + 2, 30:98] = True
+            frame[there] = 0, 255, 0
+        return Footage(frames, footage.landmarks, glasses)
+
+    def green(frames: np.ndarray) -> np.ndarray:
+        return frames[..., 1].astype(int) - frames[..., [0, 2]].max(axis=-1) > 60
+
+    for name in ("FaceSwap", "Deepfakes", "FaceShifter"):
+        forge = forgery.FORGERIES[name]
+        assert not green(forge(target, wearing(source))[0]).any()
+        kept, mask = forge(wearing(target), source)
+        assert green(kept)[wearing(target).glasses].all() and (mask > 0).any()
+
+
+def test_a_mask_has_no_specks():
+    picture = np.full((SIZE, SIZE, 3), 100, np.uint8)
+    painted = picture.copy()
+    painted[40:70, 40:70] += 50
+    painted[100:104, 100:104] += 50
+    mask = warping.changed(picture, painted, width=60)
+    assert mask[40:70, 40:70].all() and (mask > 0).sum() == 900
+    painted[40:70, 40:70] = 100
+    assert (warping.changed(picture, painted, width=60) > 0).sum() == 16  # the largest there is
+
+
 # Warping.
 
 

@@ -77,6 +77,13 @@ def test_the_same_frames_give_the_same_bytes_in_every_process(tmp_path):
     assert len(written) == 1
 
 
+def test_masks_come_back_as_they_were_written(tmp_path):
+    masks = np.random.default_rng(0).choice(np.uint8([0, 255]), (5, 64, 96))
+    write_video(tmp_path / "a.mp4", masks, crf=0)
+    for number, picture in read_frames(tmp_path / "a.mp4", range(5)):
+        assert np.array_equal(picture, np.repeat(masks[number, ..., None], 3, axis=2))
+
+
 def test_a_note_stands_in_the_metadata(tmp_path):
     write_video(tmp_path / "a.mp4", draw_frames((4, 20)), note="Its faces are forged.")
     with av.open(str(tmp_path / "a.mp4")) as container:

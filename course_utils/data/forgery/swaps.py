@@ -22,7 +22,7 @@ DRAWN = 16, 64  # pixels a side, at least and at most
 # The square of the mean face that the network draws, in template coordinates: ear to ear, brows to chin.
 _CORNER, _SIDE = (-1.3, -0.65), 2.6
 BANDS = 4  # FaceShifter: levels of the Laplacian pyramid
-DIMMEST = np.float32(16)  # FaceShifter: added to levels before their logarithm, lest noise in the dark counts
+DIMMEST = 16  # FaceShifter: added to levels before their ratio is taken, lest noise in the dark counts
 
 
 def face_swap(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarray]:
@@ -85,8 +85,9 @@ def face_shifter(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarr
 
     Imitates FaceShifter (Li et al. 2020, "Advancing High Fidelity Identity Swapping for Forgery Detection"),
     which integrates the identity into the target's attributes level by level. Here: Reinhard colour transfer
-    in L*a*b*, then a multi-band blend (Burt & Adelson 1983, "A Multiresolution Spline") whose coarsest band
-    stays the target's. What gives it away is no edge, only the features themselves and their fine texture.
+    in L*a*b*, then a multi-band blend of the light (Burt & Adelson 1983, "A Multiresolution Spline") whose
+    coarsest band stays the target's. What gives it away is no edge, only the features themselves and their
+    fine texture.
     """
     faces = _faces(target, source)
 
@@ -99,8 +100,10 @@ def face_shifter(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarr
         weight = warping.feathered(warping.outline(local, 0.94), below.shape[:2], 0.1 * width)
         weight *= 1 - warping.feathered(local[MOUTH_INSIDE], below.shape[:2], 1)
         patch = warping.colours_of(below, patch, weight)
-        # Shares of light, not levels: what is brighter or darker by a share keeps its hue.
-        mixed = np.exp(multiband(np.log(below + DIMMEST), np.log(patch + DIMMEST), weight)) - DIMMEST
+        # Only the light is blended by bands: what a band adds or takes would saturate dark skin.
+        mixed = below + weight[..., None] * (patch - below)
+        grey, *both = (cv2.cvtColor(np.float32(p), cv2.COLOR_RGB2GRAY) for p in (mixed, below, patch))
+        mixed *= ((multiband(*both, weight) + DIMMEST) / (grey + DIMMEST))[..., None]
         edge = warping.feathered(warping.outline(local, 1.0), below.shape[:2], 0.1 * width)
         edge *= 1 - warping.glasses_in(target, number)[where]
         return warping.blend(frame, where, mixed, edge)
@@ -109,7 +112,7 @@ def face_shifter(target: Footage, source: Footage) -> tuple[np.ndarray, np.ndarr
 
 
 def multiband(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return two pictures (h x w x 3 float32) blended band by band under `weight` (h x w): h x w x 3 float32.
+    """Return two grey pictures (h x w float32) blended band by band under `weight` (h x w): h x w float32.
 
     A band of coarse detail passes over a wide border, one of fine detail over a narrow one (Burt & Adelson
     1983, section 3). What is coarser than all bands is `below`'s alone.
@@ -118,7 +121,7 @@ def multiband(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.nd
     difference, stack = above - below, []
     for _ in range(levels):
         coarse = cv2.pyrDown(difference)
-        stack.append(weight[..., None] * (difference - cv2.pyrUp(coarse, dstsize=difference.shape[1::-1])))
+        stack.append(weight * (difference - cv2.pyrUp(coarse, dstsize=difference.shape[1::-1])))
         difference, weight = coarse, cv2.pyrDown(weight)
     total = np.zeros_like(difference)
     for band in reversed(stack):

@@ -110,10 +110,19 @@ def changed(picture: np.ndarray, forged: np.ndarray, width: float) -> np.ndarray
     size = max(3, 2 * round(width / 32) + 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc)
+    x, y, wide, high = cv2.boundingRect(mask)
+    there = mask[y : y + high, x : x + wide]
+    if there.size:
+        there *= _large_pieces(there, (width / 10) ** 2)
+    return mask
+
+
+def _large_pieces(mask: np.ndarray, least: float) -> np.ndarray:
+    """Return where connected pieces of a mask have `least` pixels or more, or are the largest (bool)."""
     _, pieces, facts, _ = cv2.connectedComponentsWithStats(mask)
     areas = facts[:, cv2.CC_STAT_AREA]
     areas[0] = 0  # what did not change
-    return mask * (areas >= min((width / 10) ** 2, areas.max()))[pieces]
+    return (areas >= min(least, areas.max()))[pieces]
 
 
 def face_width(points: np.ndarray) -> float:
@@ -164,8 +173,10 @@ def warp(
         cv2.fillConvexPoly(owner, drawn[number], int(number), shift=_SUBPIXEL)
     x = np.arange(shape[1], dtype=np.float32)
     y = np.arange(shape[0], dtype=np.float32)[:, None]
-    at = [affine[:, 0, i][owner] * x + affine[:, 1, i][owner] * y + affine[:, 2, i][owner] for i in (0, 1)]
-    return cv2.remap(picture, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # One row a coefficient, gathered pixel by pixel: how x and y there go by x, by y and from the start.
+    x_by_x, y_by_x, x_by_y, y_by_y, x0, y0 = np.ascontiguousarray(affine.reshape(-1, 6).T).take(owner, axis=1)
+    at = x_by_x * x + x_by_y * y + x0, y_by_x * x + y_by_y * y + y0
+    return cv2.remap(picture, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def affine(points: np.ndarray, onto: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Clip:
     boxes: np.ndarray
     parts: np.ndarray
 
-    @property
+    @cached_property
     def glasses(self) -> np.ndarray:
         """Where glasses are in front of the face: N x H x W bool."""
         return self.parts == Part.GLASSES

@@ -10,6 +10,7 @@ import numpy as np
 
 from course_utils.data.forgery import FORGERIES, Footage, metadata_note, self_blended
 from course_utils.data.recipes import ForgedPictures
+from course_utils.data.rendered.clip import Clip
 from course_utils.data.rendered.portraits import match, save, save_mask, sitting
 
 REENACTMENTS = {"Face2Face", "NeuralTextures"}  # they take mouths from an album of the target's
@@ -34,14 +35,10 @@ def make(recipe: ForgedPictures, unit: str, folder: Path) -> None:
         RunError: the disk is full, or `folder` cannot be written.
     """
     split, *names = unit.split("_")
-    count = max(ALBUM, 2 * recipe.photographs)
-    clips = {name: sitting(recipe.person(int(name)), count, recipe.size) for name in names}
+    clips = {name: photographs(recipe, int(name)) for name in names}
     for target, source in (names, names[::-1]):
         for number in range(recipe.photographs):
-            real, fake = (
-                2 * number,
-                2 * number + 1,
-            )  # moments apart, so that no fake has its original beside it
+            real, fake = moment(number, 0), moment(number, 1)
             save(folder / split / "real" / f"{target}_{number}.jpg", clips[target].frames[real])
             method = METHODS[(int(target) * recipe.photographs + number) % len(METHODS)]
             rng = np.random.default_rng([recipe.person(int(target)), number, 32])
@@ -50,6 +47,19 @@ def make(recipe: ForgedPictures, unit: str, folder: Path) -> None:
             name, note = f"{method}_{target}_{giver}_{number}", metadata_note(method, target, giver)
             save(folder / split / "fake" / f"{name}.jpg", picture, note)
             save_mask(folder / "masks" / split / f"{name}.png", mask)
+
+
+def photographs(recipe: ForgedPictures, target: int) -> Clip:
+    """Return the sitting that all pictures of a person are from, as they were and forged."""
+    return sitting(recipe.person(target), max(ALBUM, 2 * recipe.photographs), recipe.size)
+
+
+def moment(number: int, label: int) -> int:
+    """Return which photograph of the sitting a person's picture `number`, real (0) or fake (1), is.
+
+    They are moments apart, so that no fake has its original beside it.
+    """
+    return 2 * number + label
 
 
 def forge_one(

@@ -1,8 +1,12 @@
 """Photographs of rendered people in the layout of Labeled Faces in the Wild, for face recognition."""
 
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
+
 from course_utils.data.recipes import Identities
+from course_utils.data.rendered.clip import Clip
 from course_utils.data.rendered.portraits import save, sittings
 
 
@@ -17,6 +21,13 @@ def make(recipe: Identities, unit: str, folder: Path) -> None:
     Raises:
         RunError: the disk is full, or `folder` cannot be written.
     """
-    person = recipe.person(int(unit.rpartition("_")[2]))
-    for number, clip in enumerate(sittings(person, recipe.photographs, 1, recipe.size), start=1):
-        save(folder / unit / f"{unit}_{number:04}.jpg", clip.frames[0])
+    pictures = photographs(recipe, int(unit.rpartition("_")[2])).frames
+    for number, picture in enumerate(pictures, start=1):
+        save(folder / unit / f"{unit}_{number:04}.jpg", picture)
+
+
+def photographs(recipe: Identities, target: int) -> Clip:
+    """Return a person's photographs, each of another sitting."""
+    clips = list(sittings(recipe.person(target), recipe.photographs, 1, recipe.size))
+    names = [field.name for field in fields(Clip)]
+    return Clip(*(np.concatenate([getattr(clip, name) for clip in clips]) for name in names))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.data.recipes import DecodedPictures
+from course_utils.data.rendered.clip import Clip
 from course_utils.data.rendered.portraits import save, sitting
 
 DECODED = (
@@ -33,7 +34,7 @@ def make(recipe: DecodedPictures, unit: str, folder: Path) -> None:
     """
     split, name = unit.split("_")
     decoded = int(name) % 2 == 1
-    pictures = sitting(recipe.person(int(name)), recipe.photographs, recipe.size).frames
+    pictures = photographs(recipe, int(name)).frames
     if decoded:
         from course_utils.data.rendered.decoder import Decoder  # imports torch, which the others do not need
 
@@ -42,3 +43,8 @@ def make(recipe: DecodedPictures, unit: str, folder: Path) -> None:
     place = folder / split / ("fake" if decoded else "real")
     for number, picture in enumerate(pictures):
         save(place / f"{name}_{number}.jpg", picture, *[DECODED] * decoded)
+
+
+def photographs(recipe: DecodedPictures, target: int) -> Clip:
+    """Return the sitting that all pictures of a person are from, before they were decoded."""
+    return sitting(recipe.person(target), recipe.photographs, recipe.size)

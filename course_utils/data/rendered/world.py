@@ -39,7 +39,7 @@ def make(recipe: TalkingHeads, unit: str, folder: Path) -> None:
             pairs = [pair for name, pair in _pairs(recipe) if name == split]
             paths.write_json(folder / LISTS / f"{split}.json", pairs)
         return
-    clips = {name: _film(recipe, int(name)) for name in unit.split("_")}
+    clips = {name: film(recipe, int(name)) for name in unit.split("_")}
     for name, clip in clips.items():
         paths.write_json(folder / "boxes" / f"{name}.json", clip.boxes.round(2).tolist())
         _encode(recipe, folder / "original_sequences" / "youtube", name, clip.frames)
@@ -62,7 +62,8 @@ def _pairs(recipe: TalkingHeads) -> Iterator[tuple[str, list[str]]]:
             yield split, [f"{number:03}" for number in pair]
 
 
-def _film(recipe: TalkingHeads, number: int) -> Clip:
+def film(recipe: TalkingHeads, number: int) -> Clip:
+    """Return the film of the data set's person `number`, before it was compressed."""
     seed = recipe.person(number)
     return render_clip(draw_identity(seed), talking(seed, recipe.frames, recipe.rate), recipe.size, seed)
 

@@ -10,14 +10,18 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
+from torchvision.ops import box_iou
 
 from course_utils import paths
 from course_utils.data import crops, generate
+from course_utils.data.faces import YuNet
 from course_utils.data.forgery import FORGERIES
 from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import load_dataset, prepare
+from course_utils.data.rendered import world
 from course_utils.data.rendered.decoder import Decoder
 from course_utils.data.splits import shared_people
 from course_utils.data.video import read_frames
@@ -88,6 +92,25 @@ def test_the_talking_heads_have_the_layout_of_faceforensics():
     videos = [file.relative_to(folder).as_posix() for file in folder.rglob("c?[03]/videos/*.mp4")]
     assert len(videos) == 6 * 2 * 6
     assert all(published.parse(path) for path in videos)
+
+
+def test_yunet_finds_the_faces_of_originals_and_forgeries_as_they_are_encoded(photographs):
+    weights = photographs / "weights" / "yunet_n_640_640.onnx"
+    if not weights.is_file():
+        pytest.skip("no YuNet weights in the data root")
+    define("rendered", pairs={"train": 3}, frames=6, size=192)
+    recipe, folder = load_manifest("rendered").generate, paths.writable_cache() / "world"
+    for unit in world.units(recipe):
+        world.make(recipe, unit, folder)
+    detector, found = YuNet(weights), []
+    for file in folder.glob("*/*/c?[03]/videos/*.mp4"):
+        boxes = json.loads((folder / "boxes" / f"{file.stem.split('_')[0]}.json").read_text())
+        for number, picture in read_frames(file, [0, 5]):
+            faces = np.array([face.box for face in detector.detect(picture)]).reshape(-1, 4)
+            overlaps = box_iou(torch.tensor(faces), torch.tensor([boxes[number]]))
+            found.append(bool((overlaps >= 0.5).any()))
+    assert len(found) == 6 * (1 + len(FORGERIES)) * len(recipe.compressions) * 2
+    assert np.mean(found) >= 0.95
 
 
 def test_every_fake_has_a_mask_that_is_black_and_white():
