@@ -4,6 +4,19 @@ from course_utils.grading.questions import Criterion, Question
 
 QUESTIONS = [
     Question(
+        id="separable-cost",
+        number=20,
+        title="The cost of a separable convolution",
+        points=8,
+        kind="code",
+        rubric=(
+            Criterion(points=2, text="parameters of a normal convolution, without biases"),
+            Criterion(points=2, text="parameters of the depthwise and the pointwise one together"),
+            Criterion(points=2, text="multiply–accumulates of the normal one, from the size of the output"),
+            Criterion(points=2, text="multiply–accumulates of the pair"),
+        ),
+    ),
+    Question(
         id="pretraining",
         number=18,
         title="What was Xception trained on?",
@@ -31,19 +44,6 @@ QUESTIONS = [
             Criterion(
                 points=2, text="what the separation saves, in the student's numbers, and what it gives up"
             ),
-        ),
-    ),
-    Question(
-        id="separable-cost",
-        number=20,
-        title="The cost of a separable convolution",
-        points=8,
-        kind="code",
-        rubric=(
-            Criterion(points=2, text="parameters of a normal convolution, without biases"),
-            Criterion(points=2, text="parameters of the depthwise and the pointwise one together"),
-            Criterion(points=2, text="multiply–accumulates of the normal one, from the size of the output"),
-            Criterion(points=2, text="multiply–accumulates of the pair"),
         ),
     ),
     Question(
