@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import explanations, simplenet, worlds
+from benchmarks import attention, explanations, simplenet, worlds
 from benchmarks.pictures import training_pictures
 from course_utils import paths
 from course_utils.models.simplenet import SimpleNet
@@ -44,7 +44,17 @@ def draw_worlds(folder: Path) -> tuple[list[dict], str]:
     return worlds.measure(folder), f"rendered people, {worlds.RECIPE.size} pixels a side; cpu"
 
 
-BENCHMARKS = {"simplenet": train_simplenet, "worlds": draw_worlds, "explanations": explanations.measure}
+def map_attention(folder: Path) -> tuple[list[dict], str]:
+    lines = attention.measure_maps(folder) + attention.measure_autoencoder(folder)
+    return lines, "attention maps and the autoencoder"
+
+
+BENCHMARKS = {
+    "simplenet": train_simplenet,
+    "worlds": draw_worlds,
+    "explanations": explanations.measure,
+    "attention": map_attention,
+}
 
 
 def show(results: list[dict], title: str) -> None:

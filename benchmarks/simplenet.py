@@ -117,14 +117,14 @@ def measure(pictures: Pictures, precision: str, folder: Path) -> list[dict]:
             "value": turns["epoch"].mean(),
             "unit": "s",
             "baseline": turns["plain"].mean(),
-            **_gain(turns["plain"], turns["epoch"]),
+            **gain(turns["plain"], turns["epoch"]),
         },
         {
             "name": f"simplenet_vs_model_only_{precision}",
             "value": pictures_trained / later["training"].mean(),
             "unit": "pictures/s",
             "baseline": pictures_trained / later["bare"].mean(),
-            **_gain(later["bare"], later["training"]),
+            **gain(later["bare"], later["training"]),
         },
         {
             "name": f"simplenet_data_wait_{precision}",
@@ -137,7 +137,7 @@ def measure(pictures: Pictures, precision: str, folder: Path) -> list[dict]:
     ]
 
 
-def _gain(theirs: pd.Series, ours: pd.Series) -> dict:
+def gain(theirs: pd.Series, ours: pd.Series) -> dict:
     """Return how many times as fast we are over all turns, and in the worst and the best of them."""
     ratios = theirs / ours
     return {"ratio": theirs.sum() / ours.sum(), "spread": [ratios.min(), ratios.max()]}

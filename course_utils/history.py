@@ -34,7 +34,7 @@ class Run(BaseModel):
     """One training run: average loss a sample and accuracy in percent, a number an epoch.
 
     Files hold more keys (seed, precision, device, …), which are kept as attributes. Curves of the test
-    split may be missing.
+    split may be missing, and those of the accuracy where nothing was classified (an autoencoder).
     """
 
     model_config = ConfigDict(extra="allow")
@@ -58,6 +58,11 @@ class Run(BaseModel):
         """Return the curve of "loss" or "acc" on one of `SPLITS`; an empty one where the file has none."""
         return getattr(self, f"{split}_{quantity}")
 
+    @property
+    def classifies(self) -> bool:
+        """Whether there is an accuracy."""
+        return bool(self.train_acc)
+
     @model_validator(mode="after")
     def _same_length(self) -> Self:
         lengths = {
@@ -68,13 +73,16 @@ class Run(BaseModel):
         wrong = {
             key: length
             for key, length in lengths.items()
-            if length != self.epochs and (length or not key.startswith("test"))
+            if length != self.epochs and (length or not self._may_be_empty(key))
         }
         if wrong:
             raise ValueError(
                 f"train_loss has {self.epochs} epochs, but {wrong} differ: one number an epoch each"
             )
         return self
+
+    def _may_be_empty(self, curve: str) -> bool:
+        return curve.startswith("test") or (curve.endswith("acc") and not (self.train_acc or self.val_acc))
 
 
 def read_history(path: Path) -> list[Run]:
@@ -106,15 +114,21 @@ def read_history(path: Path) -> list[Run]:
     return runs
 
 
-def best_epoch(run: Run, monitor: str = "val_acc") -> int:
+def best_epoch(run: Run, monitor: str | None = None) -> int:
     """Return the epoch, counted from 1, that is best by `monitor`; the earliest of equals.
 
     Args:
         run: a training run.
-        monitor: "val_acc", the highest counts, or "val_loss", the lowest.
+        monitor: "val_acc", the highest counts, or "val_loss", the lowest; if None the accuracy, and the loss
+            where nothing was classified.
     """
+    monitor = monitor or ("val_acc" if run.classifies else "val_loss")
     if monitor not in ("val_acc", "val_loss"):
         raise CourseError(f"The best epoch is chosen by 'val_acc' or 'val_loss', not by {monitor!r}.")
+    if monitor == "val_acc" and not run.classifies:
+        raise CourseError(
+            f"{run.model} classifies nothing and has no accuracy: choose its epoch by 'val_loss'."
+        )
     sign = 1 if monitor == "val_acc" else -1
     values = [-math.inf if math.isnan(value) else sign * value for value in getattr(run, monitor)]
     return values.index(max(values)) + 1

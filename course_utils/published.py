@@ -12,7 +12,8 @@ FILE_NAME = "published_results.yaml"
 class PublishedResult(BaseModel):
     """One printed number.
 
-    `dataset` and `edition` are the names that the dataset's manifest uses; `metric` is a key of
+    `dataset` and `edition` are the names that the dataset's manifest uses; `method` is the one whose fakes
+    were tested, "all" for all of them where they were also tested apart; `metric` is a key of
     `predictions.metrics`, or ``auroc_score_real`` for the ranking by P(real); rates are fractions.
     """
 
@@ -23,6 +24,7 @@ class PublishedResult(BaseModel):
     system: str
     dataset: str
     edition: str | None = None
+    method: str | None = None
     compression: str | None = None
     split: str
     metric: str

@@ -14,6 +14,7 @@ from course_utils import plots
 from course_utils.calibration import expected_calibration_error
 from course_utils.errors import CourseError
 from course_utils.history import Run
+from course_utils.plots.maps import plot_reconstructions
 from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES
 from course_utils.robustness import robustness
 from course_utils.subgroups import errors_by
@@ -153,6 +154,31 @@ def test_runs_without_test_curves_or_with_one_epoch_are_drawn(shown):
     curves = ("train_loss", "train_acc", "val_loss", "val_acc")
     run = Run(model="m", dataset="d", optimizer={"name": "SGD"}, **{name: [0.5] for name in curves})
     assert "1 epoch:" in plots.plot_history([run])
+
+
+def test_a_run_without_accuracy_is_its_error_alone(shown):
+    errors = {"train_loss": [0.02, 0.0003], "val_loss": [0.03, 0.00041]}
+    run = Run(model="CAE", dataset="maps", optimizer={"name": "Adam"}, train_acc=[], val_acc=[], **errors)
+    sentence = plots.plot_history([run])
+    assert "lowest, 0.00041, at epoch 2" in sentence
+    assert "accuracy" not in sentence
+    plots.plot_history([run, RUN])
+    assert len(shown) == 2
+
+
+def test_small_anomaly_scores_keep_their_digits(shown):
+    table = predictions()
+    table = table.assign(score=3e-4 * table["score"], score_kind="anomaly")
+    assert "at the threshold 0.000123" in plots.plot_score_histogram(table, 1.23e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_reconstructions_stand_under_what_was_given(shown, channels):
+    given = np.full((2, channels, 8, 8), 0.5)
+    made = given + np.array([0.0, 0.1]).reshape(2, 1, 1, 1)
+    sentence = plot_reconstructions(given, made, ["real 0", "fake 1"], "Two")
+    assert "Mean squared error: real 0 0; fake 1 0.01." in sentence
+    assert len(shown) == 1
 
 
 def test_pictures_of_every_form_look_the_same(shown):

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_utils.models.autoencoder import ConvolutionalAutoencoder
+from course_utils.models.face_vit import FaceViT
 from course_utils.models.mesonet import Meso4
 from course_utils.models.simplenet import SimpleNet
 from course_utils.models.xception import get_xception_based_model
@@ -41,6 +43,13 @@ MODELS = {
             "Chollet 2017, with the head of the course assignment, chapter 4.2",
         ),
         ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018"),
+        ModelCard("face_vit", FaceViT, (3, 112, 112), "Zhong & Deng 2021, P12S8"),
+        ModelCard(
+            "autoencoder",
+            ConvolutionalAutoencoder,
+            (1, 128, 128),
+            "Cultrera et al. 2023, as in Santoro 2024, figure 31",
+        ),
     )
 }
 

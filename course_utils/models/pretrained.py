@@ -105,7 +105,7 @@ def load_weights(path: Path, model: nn.Module, head: str | None = None) -> None:
         CourseError: there is no such file, it is damaged or holds more than tensors (which is not looked at),
             or it is of another model (says which parameters are missing, left over or of another shape).
     """
-    weights, expected = _read(path), model.state_dict()
+    weights, expected = read_weights(path), model.state_dict()
     linear = weights.get(f"{head}.weight")
     own = expected.get(f"{head}.weight")
     if linear is not None and linear.ndim == 2 and (own is None or own.shape != linear.shape):
@@ -113,7 +113,17 @@ def load_weights(path: Path, model: nn.Module, head: str | None = None) -> None:
         weights |= {name: tensor for name, tensor in expected.items() if name.startswith(f"{head}.")}
     # Old files lack the counters of batches, from which nothing is computed.
     counters = {name: tensor for name, tensor in expected.items() if name.endswith("num_batches_tracked")}
-    weights = {**counters, **weights}
+    put_weights({**counters, **weights}, model, path)
+
+
+def put_weights(weights: Mapping[str, Tensor], model: nn.Module, path: Path) -> None:
+    """Put weights that were read from `path` into `model`, in place.
+
+    Raises:
+        CourseError: they are of another model (says which parameters are missing, left over or of another
+            shape).
+    """
+    expected = model.state_dict()
     wrong = [f"  {name}: missing in the file" for name in expected if name not in weights]
     wrong += [f"  {name}: only in the file" for name in weights if name not in expected]
     wrong += [
@@ -131,7 +141,13 @@ def load_weights(path: Path, model: nn.Module, head: str | None = None) -> None:
     model.load_state_dict(weights)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, or of a state dict that torch saved, by name.
+
+    Raises:
+        CourseError: there is no such file, it is damaged, or it holds more than tensors (which is not looked
+            at).
+    """
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)

@@ -13,6 +13,8 @@ from course_utils.plots.style import QUIET, SPLIT_STYLES, Caption, new_figure, s
 def plot_history(runs: Sequence[Run], titles: Sequence[str] | None = None) -> Caption:
     """Draw loss and accuracy by epoch, a row of two panels a run; a line marks the best epoch by val.
 
+    A run that classified nothing, an autoencoder's, has its loss (a mean squared error) alone.
+
     Args:
         runs: training runs, as `history.read_history` gives them.
         titles: one a run; "MODEL on DATASET" where not given.
@@ -22,10 +24,16 @@ def plot_history(runs: Sequence[Run], titles: Sequence[str] | None = None) -> Ca
     rows = figure.subplots(len(runs), 2, squeeze=False)
     for run, title, (loss, accuracy) in zip(runs, titles, rows, strict=True):
         _draw_epochs(loss, run, "loss")
-        _draw_epochs(accuracy, run, "acc")
-        loss.set(title=f"{title}: loss", ylabel="average loss (nats)")
-        accuracy.set(title="accuracy", ylabel="accuracy (%)")
-        _mark_constant_answer(loss)
+        loss.set(title=f"{title}: loss")
+        if run.classifies:
+            _draw_epochs(accuracy, run, "acc")
+            loss.set(ylabel="average loss (nats)")
+            accuracy.set(title="accuracy", ylabel="accuracy (%)")
+            _mark_constant_answer(loss)
+        else:
+            loss.set(ylabel="mean squared error")
+            accuracy.remove()
+            loss.set_subplotspec(loss.get_gridspec()[loss.get_subplotspec().rowspan.start, :])
     figure.legend(
         *rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, borderaxespad=0.1
     )
@@ -60,6 +68,12 @@ def _mark_constant_answer(axes: Axes) -> None:
 
 def _history_sentence(run: Run, title: str) -> str:
     best = best_epoch(run)
+    if not run.classifies:
+        return (
+            f"{title}, {run.epochs} epoch{'s' * (run.epochs > 1)}: the training error goes from"
+            f" {run.train_loss[0]:.3g} to {run.train_loss[-1]:.3g}; the validation error is lowest,"
+            f" {run.val_loss[best - 1]:.3g}, at epoch {best}."
+        )
     test = f", where test accuracy is {run.test_acc[best - 1]:.1f} %" if run.test_acc else ""
     return (
         f"{title}, {run.epochs} epoch{'s' * (run.epochs > 1)}: training loss goes from"

@@ -92,6 +92,42 @@ def plot_mean_maps(means: Sequence[object], title: str) -> Caption:
     )
 
 
+def plot_reconstructions(
+    pictures: object, reconstructions: object, titles: Sequence[str], title: str
+) -> Caption:
+    """Draw pictures, or maps, over what an autoencoder made of them, and over the squared error by place.
+
+    Args:
+        pictures: B x C x H x W floats from 0 to 1, of one channel or three.
+        reconstructions: likewise; what lies outside 0 to 1 is drawn as the nearest of the two.
+        titles: one a picture.
+        title: of the figure.
+    """
+    pictures, made = (np.asarray(array, dtype=np.float64) for array in (pictures, reconstructions))
+    errors = np.square(made - pictures).mean(axis=1)  # B x H x W
+    figure = new_figure(1.1 + 1.6 * len(pictures), 5.6)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    rows = figure.subplots(3, len(pictures), squeeze=False)
+    highest = max(np.percentile(errors, TOP), 1e-12)  # one scale for all: which errors are large is the point
+    for axes, given, returned, error, name in zip(rows.T, pictures, made, errors, titles, strict=True):
+        for cell, shown in zip(axes, (given, returned), strict=False):
+            grey = {"cmap": HEAT, "vmin": 0, "vmax": 1} if len(shown) == 1 else {}
+            cell.imshow(np.clip(shown.transpose(1, 2, 0), 0, 1), **grey)
+        axes[2].imshow(error, cmap=HEAT, vmin=0, vmax=highest)
+        axes[0].set_title(name, fontsize=9.5, loc="center", pad=4)
+    for axes in rows.ravel():
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    for axes, name in zip(rows[:, 0], ("given", "returned", "squared error"), strict=True):
+        axes.set_ylabel(name)
+    told = "; ".join(f"{name} {error.mean():.3g}" for name, error in zip(titles, errors, strict=True))
+    return show(
+        figure,
+        f"{title}: what was given, what the autoencoder returned, and the squared error by place, on one"
+        f" scale up to {highest:.3g}. Mean squared error: {told}.",
+    )
+
+
 def plot_explanation_scores(scores: pd.DataFrame, title: str) -> Caption:
     """Draw how right explanations are: a panel a measure, a row an explanation, with its interval.
 

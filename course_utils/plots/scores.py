@@ -156,6 +156,9 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     """Draw how the scores of reals and of fakes are spread, and the threshold between the two calls."""
     labels, scores = labels_and_scores(table)
     probability = table["score_kind"].iloc[0] == "probability"
+    # Anomaly scores have any unit: a mean squared error may be 0.0003.
+    called_from = f"{threshold:.2f}" if probability else f"{threshold:.3g}"
+    lowest, highest = (f"{s:.3f}" if probability else f"{s:.3g}" for s in (scores.min(), scores.max()))
     # Scores that hardly differ would all stand in one bar of the whole range.
     whole_range = probability and np.ptp(scores) >= NARROW
     low, high = min(scores.min(), threshold), max(scores.max(), threshold)
@@ -177,7 +180,7 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
         called_fake.append(f"{percent(np.mean(of_class >= threshold))} of {len(of_class):,} {name} pictures")
     axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=":")
     axes.annotate(
-        f"called fake from {threshold:.2f}",
+        f"called fake from {called_from}",
         (threshold, 1),
         (4 if rightwards else -4, -3),
         xycoords=("data", "axes fraction"),
@@ -196,8 +199,8 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     figure.legend(loc="outside lower center", ncols=2)
     return show(
         figure,
-        f"Histogram of scores on {_test_set(table)}, from {scores.min():.3f} to {scores.max():.3f}: at the"
-        f" threshold {threshold:.2f}, {' and '.join(called_fake)} are called fake.",
+        f"Histogram of scores on {_test_set(table)}, from {lowest} to {highest}: at the"
+        f" threshold {called_from}, {' and '.join(called_fake)} are called fake.",
     )
 
 

@@ -1,5 +1,6 @@
 """How far a training run has come: sums within the epoch, curves over the epochs, the best weights so far."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple, Self
 
@@ -16,12 +17,12 @@ class Outcome(NamedTuple):
 
     Attributes:
         losses: B, each sample's own loss, unweighted.
-        correct: B, whether each was classified correctly.
+        correct: B, whether each was classified correctly; None where nothing is classified.
         scores: B, higher = more likely fake.
     """
 
     losses: Tensor
-    correct: Tensor
+    correct: Tensor | None
     scores: Tensor
 
 
@@ -39,7 +40,9 @@ class Sums:
 
     def add(self, outcome: Outcome, weights: Tensor) -> None:
         """Add a batch; `weights` (B, on the CPU) say how much each sample's loss counts."""
-        found = torch.stack([outcome.losses.detach().float(), outcome.correct.float()])
+        losses = outcome.losses.detach().float()
+        correct = torch.full_like(losses, torch.nan) if outcome.correct is None else outcome.correct.float()
+        found = torch.stack([losses, correct])
         losses, correct = found.cpu().double()  # one transfer from the device
         self.loss += (losses * weights).sum().item()
         self.weight += weights.sum(dtype=torch.float64).item()
@@ -47,7 +50,7 @@ class Sums:
         self.samples += len(correct)
 
     def averages(self) -> tuple[float, float]:
-        """Return the (weighted) average loss of a sample and the accuracy in percent."""
+        """Return the (weighted) average loss of a sample and the accuracy in percent, NaN for none."""
         return self.loss / self.weight, 100 * self.correct / self.samples
 
 
@@ -72,10 +75,13 @@ class Progress:
     sums: Sums = field(default_factory=Sums)
 
     def finish_epoch(self, averages: dict[str, tuple[float, float]]) -> None:
-        """Note the (loss, accuracy) of each split and go to the beginning of the next epoch."""
+        """Note the (loss, accuracy) of each split and go to the beginning of the next epoch.
+
+        Where nothing is classified there is no accuracy (NaN), and its curves stay empty.
+        """
         for split, (loss, accuracy) in averages.items():
             self.curves[f"{split}_loss"].append(loss)
-            self.curves[f"{split}_acc"].append(accuracy)
+            self.curves[f"{split}_acc"] += [] if math.isnan(accuracy) else [accuracy]
         self.epoch, self.batch, self.sums = self.epoch + 1, 0, Sums()
 
     def best_epoch(self, monitor: str) -> int:

@@ -216,7 +216,7 @@ class ResumableRun(ABC):
             self.scheduler.step()
         self._save_if_due()
         self._write_history(finished=False)
-        shown = " · ".join(f"{split} loss {loss:.3f}, {acc:.1f} %" for split, (loss, acc) in averages.items())
+        shown = " · ".join(map(_told, averages, averages.values()))
         self.accelerator.print(f"epoch {self.progress.epoch}/{self.settings.epochs}: {shown}")
 
     def _finish(self) -> None:
@@ -322,6 +322,13 @@ class ResumableRun(ABC):
                 f" Build the trainer with {advice}, and call start_over() before fit(). Other programs or"
                 " notebooks may hold memory on the same GPU, too: `nvidia-smi` lists them."
             ) from error
+
+
+def _told(split: str, averages: tuple[float, float]) -> str:
+    loss, accuracy = averages
+    if math.isnan(accuracy):  # a reconstruction's loss is small, and there is nothing to be right about
+        return f"{split} loss {loss:.3g}"
+    return f"{split} loss {loss:.3f}, {accuracy:.1f} %"
 
 
 def _finished_run(folder: Path) -> Run | None:

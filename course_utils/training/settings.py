@@ -195,11 +195,14 @@ def _start(model: nn.Module) -> dict:
 
 def _fingerprint(dataset: Dataset) -> dict:
     """Enough of a dataset to notice that the run in a folder was trained on other data."""
-    return {
+    described = {
         "samples": len(dataset),
         "labels": digest(np.asarray(getattr(dataset, "labels", ())).tobytes()),
         "transform": _text(getattr(dataset, "transform", None)),
     }
+    if hasattr(dataset, "content"):  # what was computed from pictures is another after another computation
+        described["content"] = dataset.content
+    return described
 
 
 def _text(described: object) -> str:

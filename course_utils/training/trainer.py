@@ -143,7 +143,10 @@ class ClassificationTrainer(Trainer):
     def training_step(self, batch: Sequence[Tensor]) -> Outcome:
         """Classify the pictures and compare with their labels."""
         pictures, labels = batch
-        logits = self.model(pictures).float()
+        return self.judge(self.model(pictures).float(), labels)
+
+    def judge(self, logits: Tensor, labels: Tensor) -> Outcome:
+        """Return how logits (B x classes) fare against labels (B)."""
         return Outcome(
             losses=functional.cross_entropy(logits, labels, reduction="none"),
             correct=logits.argmax(dim=1) == labels,

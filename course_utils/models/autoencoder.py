@@ -1,0 +1,86 @@
+"""The convolutional autoencoder that learns what attention, or a face, looks like."""
+
+from torch import Tensor, nn
+
+from course_utils.errors import CourseError
+
+SIDE = 128  # pixels
+LATENT = 512
+
+
+class ConvolutionalAutoencoder(nn.Module):
+    """128 x 128 pixels to 512 numbers and back: 2,736,513 parameters for one channel, 2,738,563 for RGB.
+
+    Source: Cultrera, Seidenari & Del Bimbo, "Leveraging Visual Attention for Out-of-Distribution Detection",
+    ICCV workshops 2023, as Santoro 2024, figure 31, gives its layers. LeakyReLU (0.2) follows every layer but
+    the last of the encoder and the last of the decoder, whose output is therefore not bounded.
+
+    Args:
+        channels: 1 for heatmaps, 3 for pictures.
+    """
+
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__()
+        self.channels = channels
+        self.encoder = _between_leaks(
+            _halve(channels, 32),  # 128² -> 64²
+            _halve(32, 32),  # -> 32²
+            _keep(32, 32),
+            _halve(32, 64),  # -> 16²
+            _keep(64, 64),
+            _halve(64, 128),  # -> 8²
+            _keep(128, 64),
+            _keep(64, 32),
+            nn.Conv2d(32, LATENT, kernel_size=8),  # -> 1²
+        )
+        self.decoder = _between_leaks(
+            nn.ConvTranspose2d(LATENT, 32, kernel_size=8),  # 1² -> 8²
+            _keep(32, 64),
+            _keep(64, 128),
+            _double(128, 64),  # -> 16²
+            _keep(64, 64),
+            _double(64, 32),  # -> 32²
+            _keep(32, 32),
+            _double(32, 32),  # -> 64²
+            _double(32, channels),  # -> 128²
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the reconstructions, B x channels x 128 x 128.
+
+        Args:
+            pictures: B x channels x 128 x 128, values from 0 to 1.
+
+        Raises:
+            CourseError: the pictures have another size or number of channels.
+        """
+        return self.decoder(self.encode(pictures)[..., None, None])
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Return the latent, B x 512 (see `forward`)."""
+        if tuple(pictures.shape[1:]) != (self.channels, SIDE, SIDE):
+            raise CourseError(
+                f"This autoencoder takes B x {self.channels} x {SIDE} x {SIDE}, not"
+                f" {' x '.join(map(str, pictures.shape))}: four halvings must leave the 8 x 8 that its last"
+                f" convolution spans ({SIDE}/16; 112 would leave 7). Resize the pictures to {SIDE} x {SIDE}."
+            )
+        return self.encoder(pictures).flatten(1)
+
+
+def _halve(channels: int, wanted: int) -> nn.Module:
+    return nn.Conv2d(channels, wanted, kernel_size=4, stride=2, padding=1)
+
+
+def _double(channels: int, wanted: int) -> nn.Module:
+    return nn.ConvTranspose2d(channels, wanted, kernel_size=4, stride=2, padding=1)
+
+
+def _keep(channels: int, wanted: int) -> nn.Module:
+    return nn.Conv2d(channels, wanted, kernel_size=3, padding=1)
+
+
+def _between_leaks(*layers: nn.Module) -> nn.Sequential:
+    """Return the layers in a row, with LeakyReLU (0.2) after each but the last."""
+    return nn.Sequential(
+        *(module for layer in layers[:-1] for module in (layer, nn.LeakyReLU(0.2))), layers[-1]
+    )
