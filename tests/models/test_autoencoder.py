@@ -37,25 +37,3 @@ def test_neither_the_latent_nor_the_output_is_bent():
 def test_other_pictures_are_refused_with_the_reason(shape):
     with pytest.raises(CourseError, match=r"takes B x 1 x 128 x 128, not 2 x .*112 would leave 7"):
         ConvolutionalAutoencoder()(torch.zeros(shape))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_it_learns_eight_maps_by_heart():
-    torch.manual_seed(0)
-    cells = torch.rand(8, 1, 5, 5, generator=torch.Generator().manual_seed(0))  # a few broad peaks a map
-    maps = nn.functional.interpolate(cells, size=128, mode="bicubic", align_corners=True)
-    model = ConvolutionalAutoencoder()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [250, 400, 550], gamma=0.5)
-    error = torch.inf
-    for _ in range(1500):
-        optimizer.zero_grad()
-        loss = (model(maps) - maps).square().mean()
-        error = loss.item()
-        if error < 1e-4:
-            break
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    assert error < 1e-4
