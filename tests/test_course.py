@@ -27,17 +27,22 @@ def places(tmp_path_factory, drawn_data):
         patch.setenv("COURSE_DATA_ROOT", str(drawn_data))
         patch.setenv("COURSE_CACHE", str(folder / "cache"))
         patch.setenv("COURSE_BUILD", str(folder / "build"))
-        few_rendered_fakes()
+        few_rendered_pictures()
         yield folder
 
 
-def few_rendered_fakes():
-    """Make `rendered_fakes` mean a few pictures: a user's own manifest goes before the shipped one."""
-    manifest = yaml.safe_load((paths.manifests()[1] / "rendered_fakes.yaml").read_text(encoding="utf-8"))
-    manifest["generate"] |= {"pairs": {"train": 3, "val": 2, "test": 4}, "photographs": 1, "size": 64}
-    file = paths.manifests()[0] / "rendered_fakes.yaml"
-    file.parent.mkdir(parents=True)
-    file.write_text(yaml.safe_dump(manifest), encoding="utf-8")
+def few_rendered_pictures():
+    """Make two generated sets small: a user's own manifest goes before the shipped one of its name."""
+    sizes = {
+        "rendered_fakes": {"pairs": {"train": 3, "val": 2, "test": 4}, "photographs": 1, "size": 64},
+        "rendered_synthetic": {"people": {"train": 6, "val": 4, "test": 6}, "photographs": 1, "size": 64},
+    }
+    for name, size in sizes.items():
+        manifest = yaml.safe_load((paths.manifests()[1] / f"{name}.yaml").read_text(encoding="utf-8"))
+        manifest["generate"] |= size
+        file = paths.manifests()[0] / f"{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(manifest), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -694,10 +694,13 @@ for name, one in on_masked.items():
             method(random_network, batch[few], fake[few]),
         )
         alike = explain.rank_correlation(learnt, unlearnt)
-        print(
-            f"{titles[name]}, {kind}: rank correlation with random weights"
-            f" {np.nanmean(alike):.2f} (from {np.nanmin(alike):.2f} to {np.nanmax(alike):.2f})"
+        known = alike[np.isfinite(alike)]  # a map that is the same everywhere ranks nothing
+        told = (
+            f"{known.mean():.2f} (from {known.min():.2f} to {known.max():.2f})"
+            if len(known)
+            else "none"
         )
+        print(f"{titles[name]}, {kind}: rank correlation with random weights {told}")
 
 # %% [markdown]
 # **Question 501 · right-or-pretty** (8 points, read by a person, about 30 minutes)
