@@ -731,7 +731,8 @@ for name, one in on_masked.items():
 # Five maps of the same drawn picture and the same network, from reference runs of ours. O1 is a right saliency map and O2
 # a right Grad-CAM (of an earlier layer). A, B and C each contain one mistake: *no absolute value*, *a sum over the
 # channels instead of the maximum of absolute values*, *no ReLU*. Where a map has negative values, zero is white, orange is
-# above and violet below. Look at the sign first, then at the grain.
+# above and violet below. Look at the sign first, then at the grain. (The network remembers its training pictures and
+# detects little; a mistake in a map shows whatever the network knows.)
 
 # %%
 reference = json.loads(
@@ -740,6 +741,8 @@ reference = json.loads(
 picture = np.stack(
     [np.frombuffer(bytes.fromhex(row), np.uint8).reshape(-1, 3) for row in reference["picture"]]
 )
+print(f"{reference['dataset']} · {reference['device']} · {reference['date']}", end=" · ")
+print(f"a network with test AUROC {reference['test_auroc']}")
 letters = list(reference["maps"])
 wrong = [
     np.array([row.split() for row in reference["maps"][letter]], dtype=float) for letter in letters
