@@ -1,7 +1,7 @@
 """Draw the maps of notebook 05's "which mistake?" and write ``reference_runs/05_which_map.json``.
 
 Run as ``python instructor/which_map.py``; half a minute. The letters are given here and nowhere else in a
-student release. The picture is of a drawn person, decoded; the detector is a SimpleNet of 64 x 64 pixels, which
+student release. The picture is of a drawn person, decoded; the detector is a SimpleNet of 64 x 64 pixels that
 has learnt its training pictures rather than decoding: a mistake in a map shows whatever the network knows.
 """
 

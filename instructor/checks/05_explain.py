@@ -125,7 +125,10 @@ QUESTIONS = [
             Criterion(
                 points=2, text="A: no absolute value; mostly positive, strong negative derivatives lost"
             ),
-            Criterion(points=2, text="B: a sum over channels; half of the pixels negative, mean zero"),
+            Criterion(
+                points=2,
+                text="B: a sum over channels; strong negative pixels beside strong positive ones, as fine as O1",
+            ),
             Criterion(points=2, text="C: no ReLU; coarse as O2 and equal to it where positive"),
         ),
     ),

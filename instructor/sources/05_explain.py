@@ -772,10 +772,10 @@ for letter, one in zip(letters, wrong, strict=True):
 #
 # <!-- BEGIN SOLUTION -->
 # A is *no absolute value*: the largest of three signed derivatives is positive more often than not, so the map is mostly
-# positive with a few negative pixels (where all three channels are negative), and its mean is above zero; strong negative
-# derivatives are lost. B is *a sum over the channels*: signed derivatives of three channels cancel, so that half of the
-# pixels are negative and the mean is zero. C is *no ReLU*: it is as coarse as O2, so it is a Grad-CAM, and equals O2
-# wherever it is positive, but what speaks against the class is still there, in violet.
+# positive with a few negative pixels (where all three channels are negative), and strong negative derivatives are lost.
+# B is *a sum over the channels*: derivatives keep their sign and partly cancel, so that strong negative pixels stand
+# beside strong positive ones, far more of them than in A, as fine as in O1. C is *no ReLU*: it is as coarse as O2, so it
+# is a Grad-CAM, and equals O2 wherever it is positive, but what speaks against the class is still there, in violet.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
