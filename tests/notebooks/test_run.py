@@ -32,31 +32,32 @@ def states(folder):
 
 
 def test_each_way_of_ending_has_its_own_state(made, tmp_path):
+    # Numbers that no notebook of the course has: a profile may set what these do not declare.
     notebooks = [
-        made("01_well", "print(size)"),
-        made("02_raises", "1 / 0", "print('never')"),
-        made("03_hangs", "import time; time.sleep(600)", "print('never')"),
-        made("04_dies", "import os; os._exit(1)", "print('never')"),
-        made("05_needs_a_failed_one", "print('never')", needs=["02"]),
-        made("06_needs_a_good_one", "print('here')", needs=["01"]),
+        made("91_well", "print(size)"),
+        made("92_raises", "1 / 0", "print('never')"),
+        made("93_hangs", "import time; time.sleep(600)", "print('never')"),
+        made("94_dies", "import os; os._exit(1)", "print('never')"),
+        made("95_needs_a_failed_one", "print('never')", needs=["92"]),
+        made("96_needs_a_good_one", "print('here')", needs=["91"]),
     ]
     folder = run(notebooks, "tiny", {"size": 7}, out=tmp_path / "run", jobs=2, cell_timeout=5)
     assert states(folder) == {
-        "01_well": "completed",
-        "02_raises": "failed",
-        "03_hangs": "timeout",
-        "04_dies": "kernel_died",
-        "05_needs_a_failed_one": "skipped",
-        "06_needs_a_good_one": "completed",
+        "91_well": "completed",
+        "92_raises": "failed",
+        "93_hangs": "timeout",
+        "94_dies": "kernel_died",
+        "95_needs_a_failed_one": "skipped",
+        "96_needs_a_good_one": "completed",
     }
     entries = {entry["name"]: entry for entry in read_run(folder)["notebooks"]}
-    assert entries["01_well"]["parameters"] == {"size": 7}
-    assert entries["01_well"]["peak_memory_mb"] > 10
-    assert "ZeroDivisionError" in entries["02_raises"]["error"]
-    executed = nbformat.read(folder / "01_well.ipynb", as_version=4)
+    assert entries["91_well"]["parameters"] == {"size": 7}
+    assert entries["91_well"]["peak_memory_mb"] > 10
+    assert "ZeroDivisionError" in entries["92_raises"]["error"]
+    executed = nbformat.read(folder / "91_well.ipynb", as_version=4)
     assert [output.text for cell in executed.cells for output in cell.outputs] == ["7\n"]
     assert not any("completion" in cell.metadata.get("tags", []) for cell in executed.cells)
-    broken = nbformat.read(folder / "02_raises.ipynb", as_version=4)
+    broken = nbformat.read(folder / "92_raises.ipynb", as_version=4)
     assert any(output.output_type == "error" for cell in broken.cells for output in cell.get("outputs", []))
 
 
