@@ -618,6 +618,13 @@ for title, (name, network) in small.items():
         **training,
     )
     tables[title] = detectors[title].predictions(prepared)
+
+# %%
+published = {
+    ("Xception", "accuracy"): "curtis_xception_synthetic_test_accuracy",
+    ("Xception", "auroc"): "curtis_xception_synthetic_auroc",
+    ("SimpleNet", "accuracy"): "curtis_simplenet_synthetic_test_accuracy",
+}
 for title, detector in detectors.items():
     write_predictions(lesson.folder / f"{detector.name}_{synthetic}.parquet", tables[title])
     weights = detector.run.configuration.get("weights", "from scratch")
@@ -626,16 +633,10 @@ for title, detector in detectors.items():
         f"{title}: test accuracy {accuracy}, AUROC {auroc}, {detector.run.epochs} epochs, {weights}"
     )
     for metric, interval in (("accuracy", accuracy), ("auroc", auroc)):
-        known = {"Xception": "xception", "SimpleNet": "simplenet"}.get(title)
-        published = {
-            ("xception", "accuracy"): "curtis_xception_synthetic_test_accuracy",
-            ("xception", "auroc"): "curtis_xception_synthetic_auroc",
-            ("simplenet", "accuracy"): "curtis_simplenet_synthetic_test_accuracy",
-        }.get((known, metric))
         lesson.record(
             f"{title} on synthetic faces, {metric}",
             interval.value,
-            published=published,
+            published=published.get((title, metric)),
             dataset=synthetic,
             edition=prepared.edition,
             split="test",
