@@ -32,12 +32,14 @@ def make(recipe: DecodedPictures, unit: str, folder: Path) -> None:
     Raises:
         RunError: the disk is full, or `folder` cannot be written.
     """
+    # Not above, since it imports torch, which generating other sets does without; and before the first picture,
+    # since the pool takes a process that grows by so much in between for one that leaks, and starts it anew.
+    from course_utils.data.rendered.decoder import Decoder
+
     split, name = unit.split("_")
     decoded = int(name) % 2 == 1
     pictures = photographs(recipe, int(name)).frames
     if decoded:
-        from course_utils.data.rendered.decoder import Decoder  # imports torch, which the others do not need
-
         rng = np.random.default_rng([recipe.person(int(name)), 34])
         pictures = Decoder(recipe.seed)(pictures, rng)
     place = folder / split / ("fake" if decoded else "real")
