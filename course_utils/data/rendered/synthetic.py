@@ -32,7 +32,7 @@ def make(recipe: DecodedPictures, unit: str, folder: Path) -> None:
     Raises:
         RunError: the disk is full, or `folder` cannot be written.
     """
-    # Not above, since it imports torch, which generating other sets does without; and before the first picture,
+    # Not above, since it imports torch, which generating other sets does without; before the first picture,
     # since the pool takes a process that grows by so much in between for one that leaks, and starts it anew.
     from course_utils.data.rendered.decoder import Decoder
 
