@@ -220,6 +220,15 @@ def test_seeds_are_summed_up_with_mean_and_range():
     assert "one 0.600 (0.500 to 0.700); other 0.500 (0.500 to 0.500). This run: 0.610" in sentence
 
 
+def test_what_more_pictures_buy_is_said_with_the_means_of_the_seeds(shown):
+    trainings = pd.DataFrame(
+        {"network": ["A", "A", "A"], "training_pictures": [10, 10, 1000], "value": [0.5, 0.6, 0.9]}
+    )
+    here = pd.DataFrame({"network": ["A"], "training_pictures": [64], "value": [0.7]})
+    sentence = plots.plot_training_sizes(trainings, here, title="T", quantity="AUROC")
+    assert "A 0.55 with 10, 0.90 with 1,000; this run 0.70" in sentence
+
+
 def test_how_far_scores_can_be_trusted_is_said_with_numbers(shown):
     table = predictions(200, 200, separation=2)
     error = expected_calibration_error(table)

@@ -5,16 +5,23 @@ the figure's alternative text. What a colour says, a line style, a marker or a h
 """
 
 from course_utils.plots.history import plot_history
-from course_utils.plots.maps import overlay, plot_explanation_scores, plot_maps, plot_mean_maps
+from course_utils.plots.maps import (
+    overlay,
+    plot_explanation_scores,
+    plot_maps,
+    plot_mean_maps,
+    plot_reconstructions,
+)
 from course_utils.plots.samples import plot_accuracies, plot_class_balance, plot_shortcuts, sample_grid
 from course_utils.plots.scores import (
     plot_det,
+    plot_detectors,
     plot_random_classifier,
     plot_roc,
     plot_roc_both_directions,
     plot_score_histogram,
 )
-from course_utils.plots.seeds import plot_seeds
+from course_utils.plots.seeds import plot_seeds, plot_training_sizes
 from course_utils.plots.style import use_style
 from course_utils.plots.trust import plot_reliability, plot_robustness, plot_subgroups
 
@@ -23,11 +30,13 @@ __all__ = [
     "plot_accuracies",
     "plot_class_balance",
     "plot_det",
+    "plot_detectors",
     "plot_explanation_scores",
     "plot_history",
     "plot_maps",
     "plot_mean_maps",
     "plot_random_classifier",
+    "plot_reconstructions",
     "plot_reliability",
     "plot_robustness",
     "plot_roc",
@@ -36,6 +45,7 @@ __all__ = [
     "plot_seeds",
     "plot_shortcuts",
     "plot_subgroups",
+    "plot_training_sizes",
     "sample_grid",
     "use_style",
 ]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
-from course_utils.plots.style import CLASS_COLOURS, INK, QUIET, Caption, new_figure, show
+from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, INK, QUIET, Caption, new_figure, show
 
 
 def plot_seeds(
@@ -38,3 +39,34 @@ def plot_seeds(
         for name, values in measured.items()
     )
     return show(figure, f"{title}, {quantity}, mean and range of the seeds: {means}. This run: {here:.3f}.")
+
+
+def plot_training_sizes(trainings: pd.DataFrame, here: pd.DataFrame, *, title: str, quantity: str) -> Caption:
+    """Draw what more training pictures buy each network: a line through the means of the seeds, a dot each.
+
+    Args:
+        trainings: a row a training, with columns ``network``, ``training_pictures`` and ``value``.
+        here: this run's own, with the same columns, drawn as stars.
+        title: what all have in common.
+        quantity: what the values are, for the axis.
+    """
+    figure = new_figure(8, 4.4)
+    axes = figure.subplots()
+    told = []
+    for (network, rows), style in zip(trainings.groupby("network", sort=False), CURVE_STYLES, strict=False):
+        means = rows.groupby("training_pictures")["value"].mean()
+        line = {key: style[key] for key in ("color", "linestyle", "marker")}
+        axes.plot(means.index, means, label=network, **line)
+        axes.plot(rows["training_pictures"], rows["value"], ".", color=style["color"], alpha=0.6)
+        own = here[here["network"] == network]
+        axes.plot(own["training_pictures"], own["value"], "*", color=style["color"], markersize=14)
+        points = ", ".join(f"{value:.2f} with {count:,}" for count, value in means.items())
+        told.append(f"{network} {points}; this run " + ", ".join(f"{v:.2f}" for v in own["value"]))
+    axes.plot([], [], "*", color=INK, markersize=12, linestyle="none", label="this run")
+    axes.axhline(0.5, color=QUIET, linewidth=1.4, linestyle="--", label="guessing")
+    axes.set(title=title, xlabel="training pictures", ylabel=quantity, xscale="log")
+    counts = sorted({*trainings["training_pictures"], *here["training_pictures"]})
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.minorticks_off()
+    figure.legend(loc="outside lower center", ncols=5)
+    return show(figure, f"{title}, {quantity}: {'. '.join(told)}.")

@@ -173,7 +173,10 @@ QUESTIONS = [
             ),
             Criterion(
                 points=2,
-                text="the student's three networks, as their intervals and comparisons allow; any outcome can earn this",
+                text=(
+                    "the student's three networks, as their comparisons allow, beside the reference runs, where the"
+                    " number of people decides; any outcome can earn this"
+                ),
             ),
             Criterion(
                 points=2, text="the experiment that is missing, and the outcome that would change the verdict"

@@ -42,6 +42,7 @@ seed = 0
 
 # %%
 import dataclasses
+import json
 from functools import partial
 
 import pandas as pd
@@ -50,7 +51,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils import calibration, plots
+from course_utils import calibration, paths, plots
 from course_utils.data.prepare import load_dataset
 from course_utils.detectors import few_training_pictures, train_detector
 from course_utils.intervals import accuracy_interval, auroc_interval, compare
@@ -686,13 +687,45 @@ for one, other in (("Xception", "SimpleNet"), ("Xception", "Meso-4"), ("SimpleNe
 # <!-- END SOLUTION -->
 
 # %% [markdown]
+# One more thing differs between a quick run and the published one: how many *different* pictures, of how many people, a
+# network learns from. The next figure is of reference runs of ours, all from scratch. Every network saw the same number
+# of pictures in every training; only how often it saw each of them differs. Before you look: which network do you expect
+# to gain most from more people?
+
+# %%
+reference = json.loads(
+    (paths.repository() / "reference_runs" / "04_more_people.json").read_text(encoding="utf-8")
+)
+print(
+    f"{reference['dataset']}, {reference['image_size']} pixels, {reference['pictures_seen']:,} pictures seen,"
+    f" tested on {reference['test_people']} people; {reference['precision']}, {reference['device']},"
+    f" {reference['date']}"
+)
+trainings = pd.DataFrame(
+    {"network": row["network"], "training_pictures": row["training_pictures"], "value": value}
+    for row in reference["trainings"]
+    for value in row["test_auroc"]
+)
+here = pd.DataFrame(
+    {
+        "network": title,
+        "training_pictures": len(prepared.split("train")),
+        "value": auroc_interval(tables[title]).value,
+    }
+    for title in detectors
+)
+caption = plots.plot_training_sizes(
+    trainings, here, title="From scratch, on drawn synthetic faces", quantity="test AUROC"
+)
+
+# %% [markdown]
 # **Question 402 · capacity-or-pretraining** (6 points, read by a person, about 20 minutes)
 #
 # The published chapter concludes from SimpleNet at 50 % and Xception at 99 % that SimpleNet is "not complex enough". Two
 # other students' runs of the same exercise had Xception *without* its pretrained weights, by mistake, at about 50 %.
-# (a) Put these three published facts and your own three networks into one argument: what do capacity, pretraining
-# and the manner of training each explain? (b) Which one experiment is missing in your run to decide it, and which
-# outcome would change your mind?
+# (a) Put these three published facts, your own three networks and the reference runs into one argument: what do capacity,
+# pretraining, the number of pictures and the manner of training each explain? (b) Which one experiment is missing to
+# decide it for the published pictures, and which outcome would change your mind?
 
 # %% [markdown] question="capacity-or-pretraining" tags=["answer"]
 # **Answer 402 · capacity-or-pretraining**
@@ -700,12 +733,13 @@ for one, other in (("Xception", "SimpleNet"), ("Xception", "Meso-4"), ("SimpleNe
 # <!-- BEGIN SOLUTION -->
 # (a) Xception with random weights and Xception with ImageNet's have the same capacity and differ by 49 points: so in the
 # published setting it is pretraining (with two epochs of training) that decides, not capacity. SimpleNet at 50 % may be
-# a training that never started (notebook 03, section 7). In a run from scratch on the rendered faces the small networks
-# often do as well as the large one or better, which says the same from the other side; Meso-4 beside SimpleNet shows
-# that a hundred times fewer parameters need not cost anything. (b) Xception from scratch trained for as long as it takes
-# (and, if it was had here, the same with ImageNet's weights), on the same pictures. If it reached the pretrained one's
-# AUROC, pretraining would only save time; if it stayed behind although its training loss is near zero, pretraining
-# brings knowledge that these pictures do not hold.
+# a training that never started (notebook 03, section 7). The reference runs say the same from the other side: with the
+# same number of steps, all three networks go from guessing to what the figure shows when they see more different people,
+# the one with fifteen thousand parameters as well as the one with twenty million. Too few people is what a quick run
+# suffers from, and neither capacity nor weights. (b) On the *published* pictures, of which there are thousands: Xception
+# from scratch, and SimpleNet with another learning rate, each trained for as long as its validation rises. If Xception from
+# scratch reached the pretrained one's AUROC, pretraining would only save time; if it stayed behind although its training
+# loss is near zero, pretraining brings knowledge that these pictures do not hold.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -767,7 +801,7 @@ for title in ("Xception", "SimpleNet"):
 #
 # - A depthwise separable convolution looks and mixes one after the other, and costs a fraction.
 # - What a network starts from is a result's first footnote. Here it is recorded with every number.
-# - Parameters, computation and pretraining are three things. To say which one helps, change one.
+# - Parameters, computation, pretraining and the number of people are four things. To say which one helps, change one.
 # - Detectors are compared on the same people, in pairs.
 # - A score is a probability only after somebody checked.
 #

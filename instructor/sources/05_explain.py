@@ -19,7 +19,7 @@
 # **The lesson in one sentence.** A heat map over a face always tells a story; whether it is the right one can be
 # measured where the manipulated pixels are known, and it often is not.
 #
-# The figure that will show it sets two kinds of heat map, of two networks, beside a map that is random and one that is
+# The figure that will show it sets kinds of heat map, of three networks, beside a map that is random and one that is
 # a spot in the middle, on fakes whose mask we have.
 #
 # | | |
@@ -54,6 +54,7 @@ from torch import nn
 from torch.nn import functional
 
 from course_utils import explain, paths, plots, robustness
+from course_utils.data.datasets import PictureDataset
 from course_utils.data.prepare import load_dataset
 from course_utils.data.regions import FACE_PARTS, face_parts, manipulated_masks
 from course_utils.data.rendered.truth import people
@@ -61,9 +62,11 @@ from course_utils.detectors import few_training_pictures, train_detector
 from course_utils.errors import CourseError
 from course_utils.intervals import across_datasets, auroc_interval
 from course_utils.lesson import Lesson
+from course_utils.models.mesonet import Meso4
+from course_utils.models.pretrained import load_weights
 from course_utils.models.simplenet import SimpleNet
 from course_utils.models.xception import get_xception_based_model
-from course_utils.predictions import choose_threshold
+from course_utils.predictions import choose_threshold, predictions_table
 from course_utils.subgroups import errors_by
 
 lesson = Lesson("05_explain")
@@ -608,11 +611,41 @@ attention_by_part(cam)
 # Any map of a face set scores well if it just looks at the middle, because faces are there and forgeries are in faces. So
 # two maps that look at no network stand beside them: a random one, and a spot in the middle. Where would you draw the
 # line from which on you call an explanation right?
+#
+# And one question must not be mistaken for the other: a map of a detector that guesses can only miss. So a third
+# detector joins the two, from a reference run of ours: Meso-4, trained on drawn people who are in no other set. There is
+# a line below on what it was trained on, and one on how well it detects *here*.
 
 # %%
 prepared = load_dataset(masked)
 on_masked = {name: detector(name, masked) for name in titles}
 dataset = on_masked["simplenet"].pictures(prepared)
+networks = {titles[name]: one.model for name, one in on_masked.items()}
+
+reference_folder = paths.repository() / "reference_runs"
+reference = json.loads((reference_folder / "05_meso4.json").read_text(encoding="utf-8"))
+meso4_size = reference["image_size"]
+networks["Meso-4"] = Meso4(meso4_size).eval()
+load_weights(reference_folder / "05_meso4.safetensors", networks["Meso-4"])
+print(
+    f"Meso-4: {reference['training_pictures']:,} pictures of {reference['training_people']:,} people in"
+    f" {reference['dataset']}, {reference['epochs']} epochs, {reference['device']}, {reference['date']}"
+)
+of_meso4 = PictureDataset(prepared.split("test"), prepared.root, meso4_size)
+with torch.no_grad():
+    logits = [
+        networks["Meso-4"](of_meso4.batch_transform(torch.stack([of_meso4[i][0] for i in rows])))
+        for rows in torch.arange(len(of_meso4)).split(64)
+    ]
+meso4_scores = predictions_table(
+    of_meso4.samples,
+    torch.cat(logits).softmax(dim=1)[:, 1].numpy(),
+    model="meso4",
+    run=reference["dataset"],
+)
+print(f"Meso-4 on {masked}: test AUROC {auroc_interval(meso4_scores)}")
+for name, one in on_masked.items():
+    print(f"{titles[name]} on {masked}: test AUROC {auroc_interval(one.predictions(prepared))}")
 forged = dataset.samples[dataset.samples["label"] == 1]
 truth = manipulated_masks(prepared, forged, image_size)
 print(f"{len(truth.samples)} fakes with a mask; {truth.left_out} without one are left out")
@@ -622,13 +655,26 @@ row_of = {path: row for row, path in enumerate(dataset.samples["path"])}
 batch = dataset.batch_transform(torch.stack([dataset[row_of[path]][0] for path in forged["path"]]))
 fake = torch.ones(len(batch), dtype=torch.int64)
 
+small = torch.stack([of_meso4[row_of[path]][0] for path in forged["path"]])
+batches = {title: batch for title in networks} | {"Meso-4": of_meso4.batch_transform(small)}
+
+
+def of_full_size(maps_of_network):
+    """Return maps as large as the pictures of the other networks."""
+    return functional.interpolate(maps_of_network[:, None].float(), image_size, mode="bilinear")[:, 0]
+
+
 maps = {}
-for name, one in on_masked.items():
-    maps[f"{titles[name]}: saliency"] = explain.gradient_saliency(one.model, batch, fake)
-    maps[f"{titles[name]}: Grad-CAM"] = explain.grad_cam(one.model, batch, fake)
-maps["SimpleNet: SmoothGrad"] = explain.smooth_grad(
-    on_masked["simplenet"].model, batch, fake, samples=smooth_samples, seed=seed
-)
+for title, model in networks.items():
+    of_network = {
+        "saliency": explain.gradient_saliency(model, batches[title], fake),
+        "Grad-CAM": explain.grad_cam(model, batches[title], fake),
+    }
+    if title != "Xception":  # it would take minutes on a processor
+        of_network["SmoothGrad"] = explain.smooth_grad(
+            model, batches[title], fake, samples=smooth_samples, seed=seed
+        )
+    maps |= {f"{title}: {kind}": of_full_size(found) for kind, found in of_network.items()}
 maps["at random"] = explain.random_maps(tuple(batch.shape[i] for i in (0, 2, 3)), seed=seed)
 maps["a spot in the middle"] = explain.centre_maps(tuple(batch.shape[i] for i in (0, 2, 3)))
 scores = explain.score_maps(maps, masks, forged["group"].tolist())
@@ -642,13 +688,14 @@ kinds = forged["method"].reset_index(drop=True)
 one_each = kinds.drop_duplicates().sort_values().index.tolist()
 tiles = [*(batch[one_each] / 2 + 0.5)]
 tiles += [np.repeat(masks[i][..., None].astype(float), 3, axis=2) for i in one_each]
-for explanation in ("SimpleNet: saliency", "Xception: Grad-CAM"):
+shown = ("Meso-4: saliency", "SimpleNet: saliency", "Xception: Grad-CAM")
+for explanation in shown:
     for i in one_each:
         heat = np.asarray(maps[explanation][i], dtype=float)
         heat = np.clip(heat / max(np.percentile(heat, 99.5), 1e-12), 0, 1)
         tiles.append(overlay(batch[i].permute(1, 2, 0).numpy() / 2 + 0.5, heat))
 names = [f"{kind}" for kind in kinds[one_each]]
-lines = ("picture", "changed", "SimpleNet saliency", "Xception Grad-CAM")
+lines = ("picture", "changed", *(explanation.replace(":", "") for explanation in shown))
 caption = plots.sample_grid(
     tiles, [f"{name}\n{line}" for line in lines for name in names], columns=len(one_each)
 )
@@ -657,13 +704,17 @@ caption = plots.sample_grid(
 summary = explain.summarise(scores)
 titles_of_measures = {"pointing": "pointing game", "share": "share inside", "auroc": "pixel AUROC"}
 summary["baseline"] = summary["explanation"].isin(["at random", "a spot in the middle"])
+first_weights = {
+    titles[name]: one.run.configuration.get("weights", "from scratch")
+    for name, one in on_masked.items()
+} | {"Meso-4": f"reference run on {reference['dataset']}, {reference['date']}"}
 caption = plots.plot_explanation_scores(
     summary.replace({"measure": titles_of_measures}), f"Is it right? {len(batch)} fakes of {masked}"
 )
 for row in summary[(summary["measure"] == "auroc") & ~summary["baseline"]].itertuples():
     gain = explain.difference(scores, row.explanation, "a spot in the middle", "auroc")
     print(f"{row.explanation} minus a spot in the middle, pixel AUROC: {gain}")
-    name = row.explanation.split(":")[0].lower()
+    title = row.explanation.split(":")[0]
     lesson.record(
         f"{row.explanation}, pixel AUROC",
         row.value,
@@ -673,8 +724,8 @@ for row in summary[(summary["measure"] == "auroc") & ~summary["baseline"]].itert
         metric="pixel_auroc",
         interval=(row.low, row.high),
         groups=row.groups,
-        model=name,
-        weights=on_masked[name].run.configuration.get("weights", "from scratch"),
+        model=title,
+        weights=first_weights[title],
         seed=seed,
     )
 
@@ -685,13 +736,13 @@ for row in summary[(summary["measure"] == "auroc") & ~summary["baseline"]].itert
 # absolute derivatives are not quite 0 for two unrelated networks of the same architecture. Why not?)
 
 # %%
-for name, one in on_masked.items():
-    random_network = explain.randomised(one.model, seed=seed)
+for title, model in networks.items():
+    random_network = explain.randomised(model, seed=seed)
     for kind, method in (("saliency", explain.gradient_saliency), ("Grad-CAM", explain.grad_cam)):
         few = slice(0, 16)
         learnt, unlearnt = (
-            maps[f"{titles[name]}: {kind}"][few],
-            method(random_network, batch[few], fake[few]),
+            maps[f"{title}: {kind}"][few],
+            of_full_size(method(random_network, batches[title][few], fake[few])),
         )
         alike = explain.rank_correlation(learnt, unlearnt)
         known = alike[np.isfinite(alike)]  # a map that is the same everywhere ranks nothing
@@ -700,15 +751,15 @@ for name, one in on_masked.items():
             if len(known)
             else "none"
         )
-        print(f"{titles[name]}, {kind}: rank correlation with random weights {told}")
+        print(f"{title}, {kind}: rank correlation with random weights {told}")
 
 # %% [markdown]
 # **Question 501 · right-or-pretty** (8 points, read by a person, about 30 minutes)
 #
 # (a) From your figure: which explanations find the changed pixels better than the spot in the middle, by which measure,
-# and is the difference larger than its interval? (b) Set this beside the detectors' test AUROCs of section 1. A map can
+# and is the difference larger than its interval? (b) Set this beside the three detectors' test AUROCs. A map can
 # miss the mask because the explanation is wrong, or because the *detector* looks elsewhere; how would you tell these
-# apart? (c) From the randomisation: which maps depend least on what was learnt? (d) What would you answer a newsroom
+# apart, and does a better detector have better maps here? (c) From the randomisation: which maps depend least on what was learnt? (d) What would you answer a newsroom
 # that wants to print such an overlay as proof?
 
 # %% [markdown] question="right-or-pretty" tags=["answer"]
@@ -720,6 +771,8 @@ for name, one in on_masked.items():
 # does not beat it has not shown that it looked. (b) If the detector's own AUROC is near 0.5, the map cannot be expected to
 # find anything. If the detector works, cover what the map shows and see whether the score falls: if it does, the map is
 # true to the detector, and the detector uses something else than the changed pixels; if it does not, the map is wrong.
+# Whether the detector that works has the better maps is read from the figure, in each measure by itself; that it works
+# does not make its maps right.
 # (c) Those with the highest correlation; saliency maps of untrained networks show edges too. (d) An overlay shows where a
 # score reacts, not that a picture was forged or where. Without a test like this, on pictures of this kind, it is an
 # illustration.
@@ -735,9 +788,7 @@ for name, one in on_masked.items():
 # detects little; a mistake in a map shows whatever the network knows.)
 
 # %%
-reference = json.loads(
-    (paths.repository() / "reference_runs" / "05_which_map.json").read_text(encoding="utf-8")
-)
+reference = json.loads((reference_folder / "05_which_map.json").read_text(encoding="utf-8"))
 picture = np.stack(
     [np.frombuffer(bytes.fromhex(row), np.uint8).reshape(-1, 3) for row in reference["picture"]]
 )
