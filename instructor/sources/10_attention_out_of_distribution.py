@@ -473,7 +473,7 @@ def map_datasets(maps, tables):
 
 
 def autoencode(name, inputs, tables, protocol="by pair", channels=1):
-    """Train an autoencoder on the reals of train; return its trainer, and predictions of val and test."""
+    """Train an autoencoder on the reals of train; return its model, its run, and predictions of val and test."""
     torch.manual_seed(seed)
     trainer = ReconstructionTrainer(
         ConvolutionalAutoencoder(channels),
@@ -490,20 +490,21 @@ def autoencode(name, inputs, tables, protocol="by pair", channels=1):
         scheduler=HALVED,
         seed=seed,
     )
-    trainer.fit()
+    run = trainer.fit()
     scores = {split: trainer.predict(inputs[split]) for split in ("val", "test")}
-    return trainer, anomaly.anomaly_tables(tables, scores, model=name, run=protocol)
+    return trainer.model, run, anomaly.anomaly_tables(tables, scores, model=name, run=protocol)
 
 
-trainers, predictions, inputs = {}, {}, {}
+models, runs, predictions, inputs = {}, {}, {}, {}
 for protocol, tables in protocols.items():
     seen = maps_and_features(vit, tables)
     maps_of = {split: one.maps for split, one in seen.items()}
     inputs["attention CAE", protocol] = map_datasets(maps_of, tables)
     inputs["RGB CAE", protocol] = {split: rgb_pictures(table) for split, table in tables.items()}
     for name, channels in (("attention CAE", 1), ("RGB CAE", 3)):
-        trainers[name, protocol], predictions[name, protocol] = autoencode(
-            name, inputs[name, protocol], tables, protocol, channels
+        key = name, protocol
+        models[key], runs[key], predictions[key] = autoencode(
+            name, inputs[key], tables, protocol, channels
         )
 
 # %% [markdown]
@@ -511,9 +512,7 @@ for protocol, tables in protocols.items():
 # and worst. Is it what you would have called strange?
 
 # %%
-caption = plots.plot_history(
-    [trainers[name, "by pair"].run for name in ("attention CAE", "RGB CAE")]
-)
+caption = plots.plot_history([runs[name, "by pair"] for name in ("attention CAE", "RGB CAE")])
 
 
 # %%
@@ -526,7 +525,7 @@ def best_and_worst(name):
         rows += [int(of_class.index[0]), int(of_class.index[-1])]
         titles += [f"{word}, best", f"{word}, worst"]
     given = data.batch_transform(torch.stack([data[row][0] for row in rows]))
-    model = trainers[name, "by pair"].model.eval()
+    model = models[name, "by pair"].eval()
     with torch.inference_mode():
         made = model(given.to(next(model.parameters()).device)).float().cpu()
     return plots.plot_reconstructions(given, made, titles, f"{name}, {dataset} test")
@@ -699,7 +698,7 @@ caption = plots.plot_score_histogram(attention_table, threshold)
 # %%
 seen = maps_and_features(vit, samples)
 maps_of = {split: one.maps for split, one in seen.items()}
-model = trainers["attention CAE", "by pair"].model
+model = models["attention CAE", "by pair"]
 vectors = {
     "maps": maps_of,
     "CAE latent": {
@@ -735,7 +734,7 @@ other_maps["shuffled maps CAE"] = (
     {split: shuffled_cells(found, seed) for split, found in maps_of.items()},
 )
 for name, (kind, found) in other_maps.items():
-    detectors[name] = (kind, autoencode(name, map_datasets(found, samples), samples)[1])
+    detectors[name] = (kind, autoencode(name, map_datasets(found, samples), samples)[2])
 members = [detectors[name][1] for name in ("attention CAE", "RGB CAE", "knn on ViT features")]
 detectors["ensemble"] = ("other scores", anomaly.ensemble(members, run="by pair"))
 
