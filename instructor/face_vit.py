@@ -36,13 +36,9 @@ def verified(network: FaceViT, prepared: PreparedDataset) -> recognition.Verific
 def main() -> None:
     """Draw, train, verify and write."""
     manifest = load_manifest("rendered_identities")
-    recipe = manifest.generate.model_copy(
-        update={"people": PEOPLE, "photographs": PHOTOGRAPHS, "seed": SEED}
-    )
+    recipe = manifest.generate.model_copy(update={"people": PEOPLE, "photographs": PHOTOGRAPHS, "seed": SEED})
     prepared = prepare(
-        manifest.model_copy(
-            update={"name": "rendered_identities_more", "generate": recipe, "expects": ()}
-        )
+        manifest.model_copy(update={"name": "rendered_identities_more", "generate": recipe, "expects": ()})
     )
     train, validation = recognition.enrol(prepared.split("train"))
     torch.manual_seed(0)

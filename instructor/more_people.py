@@ -38,9 +38,7 @@ def draw(name: str, **recipe: object) -> PreparedDataset:
     """Draw a data set like `name` with other people, and more of them."""
     manifest = load_manifest(name)
     recipe = manifest.generate.model_copy(update=recipe)
-    return prepare(
-        manifest.model_copy(update={"name": f"{name}_more", "generate": recipe, "expects": ()})
-    )
+    return prepare(manifest.model_copy(update={"name": f"{name}_more", "generate": recipe, "expects": ()}))
 
 
 def train(title: str, prepared: PreparedDataset, seed: int, **settings: object) -> Detector:
@@ -90,9 +88,7 @@ def synthetic() -> None:
                     optimizer={"name": "Adam", "params": {"lr": 1e-3}},
                 )
                 outcomes.append(round(auroc_interval(detector.predictions(prepared)).value, 4))
-            trainings.append(
-                {"network": title, "training_pictures": count, "test_auroc": outcomes}
-            )
+            trainings.append({"network": title, "training_pictures": count, "test_auroc": outcomes})
             print(trainings[-1], flush=True)
             write(
                 "04_more_people.json",

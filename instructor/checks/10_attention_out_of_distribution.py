@@ -60,7 +60,8 @@ QUESTIONS = [
         kind="words",
         rubric=(
             Criterion(
-                points=2, text="the order in the student's own run, by the paired comparison; either can earn this"
+                points=2,
+                text="the order in the student's own run, by the paired comparison; either can earn this",
             ),
             Criterion(points=2, text="below 0.5: forged frames are easier to draw, being smoother"),
             Criterion(points=2, text="what averaging over a video removes, and what all its frames share"),

@@ -661,7 +661,9 @@ batches = {title: batch for title in networks} | {"Meso-4": of_meso4.batch_trans
 
 def of_full_size(maps_of_network):
     """Return maps as large as the pictures of the other networks."""
-    return functional.interpolate(maps_of_network[:, None].float(), image_size, mode="bilinear")[:, 0]
+    return functional.interpolate(maps_of_network[:, None].float(), image_size, mode="bilinear")[
+        :, 0
+    ]
 
 
 maps = {}

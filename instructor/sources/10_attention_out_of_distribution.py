@@ -38,7 +38,9 @@ dataset = "rendered"  # videos of real people and five forgeries of them
 compression = "c23"  # of the videos; None where there is none, or for all
 frames = "first 100"  # of each video; None takes the data set's own choice
 people = "rendered_identities"  # photographs by person, to learn and to verify recognition
-face_vit = "train"  # "train", "reference" (a small one of ours), or the path of a released checkpoint
+face_vit = (
+    "train"  # "train", "reference" (a small one of ours), or the path of a released checkpoint
+)
 patches = "P12S8"  # "P8S8", or patches that overlap
 depth = 20  # blocks of the transformer
 width = 512  # numbers a token
@@ -248,7 +250,9 @@ pairs = recognition.verification_pairs(test_people)
 of_test_people = face_pictures(test_people, photographs.root)
 for name, network in (("trained", vit), ("untrained", untrained)):
     verification = recognition.verify(extract(of_test_people, network).features, pairs)
-    print(f"{name} face ViT on {people} test, {test_people['target'].nunique()} people: {verification}")
+    print(
+        f"{name} face ViT on {people} test, {test_people['target'].nunique()} people: {verification}"
+    )
     lesson.record(
         f"{name} face ViT, verification",
         verification.accuracy,
@@ -290,6 +294,7 @@ print("a map sums to", ", ".join(f"{total:.2f}" for total in maps.sum(dim=1).tol
 # blocks (Abnar and Zuidema 2020), then head by head for the first frame. Look for two things: does the map follow the
 # face or the frame of the picture, and do real and forged differ to the eye?
 
+
 # %%
 def large(maps_of_some):
     """Return maps B x 196 as B x 128 x 128, each from 0 to 1."""
@@ -298,7 +303,9 @@ def large(maps_of_some):
 
 pictures = batch.cpu() / 2 + 0.5
 kinds = first_videos["method"].tolist()
-caption = plots.plot_maps(pictures, large(maps), kinds, "Attention of the last block, mean over heads")
+caption = plots.plot_maps(
+    pictures, large(maps), kinds, "Attention of the last block, mean over heads"
+)
 
 # %%
 caption = plots.plot_maps(pictures, large(rollout), kinds, "Attention rollout through all blocks")
@@ -374,6 +381,7 @@ caption = plots.plot_maps(
 # Question 1003 · decoder
 def build_decoder():
     """Return the decoder: B x 512 x 1 x 1 to B x 1 x 128 x 128."""
+
     ### BEGIN SOLUTION
     def leaky(layer):
         return [layer, nn.LeakyReLU(0.2)]
@@ -409,7 +417,9 @@ def check_decoder(candidate):
     decoder, expected = candidate(), course_decoder()
     latent = torch.randn(2, 512, 1, 1, generator=torch.Generator().manual_seed(0))
     found = decoder(latent)
-    assert found.shape == (2, 1, 128, 128), f"expected 2 x 1 x 128 x 128, found {tuple(found.shape)}"
+    assert found.shape == (2, 1, 128, 128), (
+        f"expected 2 x 1 x 128 x 128, found {tuple(found.shape)}"
+    )
     parameters = sum(parameter.numel() for parameter in decoder.parameters())
     wanted = sum(parameter.numel() for parameter in expected.parameters())
     assert parameters == wanted, f"expected {wanted:,} parameters, found {parameters:,}"
@@ -675,7 +685,9 @@ threshold_on_reals = lesson.go_on_with(
 validation = predictions["attention CAE", "by pair"]["val"]
 threshold = threshold_on_reals(validation["score"].to_numpy(), 0.05)
 called = (attention_table["score"] >= threshold).groupby(attention_table["method"]).mean()
-print(f"threshold {threshold:.3g}, from {len(validation)} real validation frames; called fake on test:")
+print(
+    f"threshold {threshold:.3g}, from {len(validation)} real validation frames; called fake on test:"
+)
 for method, share in called.items():
     print(f"  {method}: {share:.1%}")
 caption = plots.plot_score_histogram(attention_table, threshold)
@@ -702,7 +714,8 @@ model = models["attention CAE", "by pair"]
 vectors = {
     "maps": maps_of,
     "CAE latent": {
-        split: anomaly.latents(model, data) for split, data in inputs["attention CAE", "by pair"].items()
+        split: anomaly.latents(model, data)
+        for split, data in inputs["attention CAE", "by pair"].items()
     },
     "ViT features": {split: one.features for split, one in seen.items()},
 }
@@ -721,6 +734,8 @@ for what, by_split in vectors.items():
 
 # %%
 resnet = train_recogniser("face_resnet", FaceResNet(), 512).to(device).eval()
+verification = recognition.verify(extract(of_test_people, resnet).features, pairs)
+print(f"ResNet on {people} test: {verification}")
 sources = {
     "ResNet CAE": ("other scores", maps_and_features(resnet, samples)),
     "untrained ViT CAE": ("controls", maps_and_features(untrained, samples)),
@@ -744,7 +759,10 @@ sizes = {
 }
 constant = {split: np.zeros(len(samples[split])) for split in ("val", "test")}
 for name, scores in (("file size", sizes), ("constant map", constant)):
-    detectors[name] = ("controls", anomaly.anomaly_tables(samples, scores, model=name, run="by pair"))
+    detectors[name] = (
+        "controls",
+        anomaly.anomaly_tables(samples, scores, model=name, run="by pair"),
+    )
 
 # %% [markdown]
 # One table, all scores, all forgeries, by video where there are videos; and the same as a figure for all forgeries
@@ -765,7 +783,9 @@ found.loc[order].map(str)
 # %%
 kinds = {name: kind for name, (kind, _) in detectors.items()}
 caption = plots.plot_detectors(
-    found.loc[order, "all"], kinds, f"All forgeries of {dataset}, by {'video' if has_videos else 'picture'}"
+    found.loc[order, "all"],
+    kinds,
+    f"All forgeries of {dataset}, by {'video' if has_videos else 'picture'}",
 )
 
 # %% [markdown]
