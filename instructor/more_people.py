@@ -1,7 +1,7 @@
 """Train on thousands of drawn people instead of dozens, and write what notebooks 04 and 05 show of it.
 
-Run as ``python instructor/more_people.py``; about half an hour on two cores with bf16 units. Each training resumes
-when the command is typed again. It draws people whom the quick data sets do not hold and writes
+Run as ``python instructor/more_people.py``; about half an hour on two cores with bf16 units. Each training
+resumes when the command is typed again. It draws people whom the quick data sets do not hold and writes
 ``reference_runs/04_more_people.json``: how three networks learn synthetic faces from few pictures and from
 many; and ``reference_runs/05_meso4.json`` and ``.safetensors``: a detector of forged faces that works.
 """
