@@ -1,6 +1,7 @@
 """What every notebook does around its lesson: open, go on after an exercise, record its numbers."""
 
 import html
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -74,10 +75,12 @@ class Lesson:
             value: the number.
             context: whatever makes it comparable or not, as plain data: `published` (id of a row of
                 ``published_results.yaml``), `dataset`, `edition` (which counts of the manifest the files
-                match), `compression`, `split`, `metric`, `interval` (low, high), `groups` (number of test
-                groups), `model`, `weights`, `seed`, `precision`.
+                match), `compression`, `split`, `metric`, `interval` (low, high; NaN where there were too few
+                groups for one), `groups` (number of test groups), `model`, `weights`, `seed`, `precision`.
         """
         row = {"name": name, "value": float(value), **context}
+        if any(map(math.isnan, row.get("interval") or ())):
+            row["interval"] = None
         self._results = [known for known in self._results if known["name"] != name] + [row]
         self._write()
 
