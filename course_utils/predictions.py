@@ -227,8 +227,17 @@ def score_for_real(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(score=1 - table["score"])
 
 
-def per_video(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a predictions table with a row a video: its score is the mean over its frames."""
+def per_video(table: pd.DataFrame, chunks: pd.Series | None = None) -> pd.DataFrame:
+    """Return a predictions table with a row a video: its score is the mean over its frames or clips.
+
+    Args:
+        table: n predictions, of frames or clips of videos.
+        chunks: the number of the chunk of its video that each row belongs to (n). A video's score then is the
+            mean over its chunks, however many clips each has, and a chunk's the mean over its clips.
+
+    Raises:
+        CourseError: a row belongs to no video.
+    """
     alone = int((table["video"] == "").sum())
     if alone:
         raise CourseError(
@@ -236,7 +245,13 @@ def per_video(table: pd.DataFrame) -> pd.DataFrame:
             " empty): compute their metrics a picture."
         )
     keys = ["dataset", "label", "method", "compression", "video", "split", "model", "run", "score_kind"]
-    videos = table.groupby(keys, sort=False, dropna=False)
     rest = {column: (column, "first") for column in ("path", "target", "source", "group")}
-    result = videos.agg(**rest, score=("score", "mean")).reset_index().assign(frame=0)
-    return _checked(result, "the mean over frames")
+    if chunks is not None:
+        table = table.assign(chunk=np.asarray(chunks))
+        table = _mean_scores(table, [*keys, "chunk"], rest)
+    return _checked(_mean_scores(table, keys, rest).assign(frame=0), "the mean over frames")
+
+
+def _mean_scores(table: pd.DataFrame, keys: list[str], rest: dict) -> pd.DataFrame:
+    parts = table.groupby(keys, sort=False, dropna=False)
+    return parts.agg(**rest, score=("score", "mean")).reset_index()
