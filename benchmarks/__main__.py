@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, explanations, simplenet, worlds
+from benchmarks import attention, clips, explanations, simplenet, worlds
 from benchmarks.pictures import training_pictures
 from course_utils import paths
 from course_utils.models.simplenet import SimpleNet
@@ -54,6 +54,7 @@ BENCHMARKS = {
     "worlds": draw_worlds,
     "explanations": explanations.measure,
     "attention": map_attention,
+    "clips": clips.measure,
 }
 
 

@@ -152,7 +152,8 @@ class ClipDataset(Dataset):
         if self.read_size < self.image_size + (self.clips == "middle"):
             raise CourseError(
                 f"Clips of {self.image_size} pixels a side cannot be cut out of frames of {self.read_size},"
-                " and three crops as large as the frames are the same: give `read_size` more, e.g. 256 for 224."
+                " and three crops as large as the frames are the same: give `read_size` more, e.g. 256 for"
+                " 224."
             )
 
     def _all_clips(self) -> tuple[pd.DataFrame, list[tuple[int, int, int]]]:
