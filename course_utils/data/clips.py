@@ -35,8 +35,8 @@ class ClipDataset(Dataset):
       frames at the top left, in the centre and at the bottom right. The video's score is the mean of the
       three: ``per_video(predictions)``. How large the frames are that it is cut from the paper does not say.
 
-    A video (or chunk) that is too short for a clip at `stride` gets the longest stride at which one fits; one
-    with fewer frames than a clip starts again from its first until the clip is full.
+    A video that is too short for a clip at `stride`, or whose chunks are, gets the longest stride at which
+    one fits; one with fewer frames than a clip starts again from its first until the clip is full.
 
     Args:
         samples: rows of a sample table, which are frames of videos.

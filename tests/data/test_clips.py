@@ -7,6 +7,7 @@ import pytest
 import torch
 from drawn import draw_face
 from PIL import Image
+from torch import nn
 from torchvision.transforms import v2
 
 from course_utils.data.clips import ClipDataset
@@ -14,6 +15,7 @@ from course_utils.data.datasets import SeededItems, batches, train_transform
 from course_utils.data.samples import sample_table
 from course_utils.errors import CourseError
 from course_utils.predictions import per_video, predictions_table
+from course_utils.training import ClassificationTrainer
 
 SIDE = 16
 STEP = 6  # grey levels from one frame to the next
@@ -251,6 +253,38 @@ def test_a_videos_score_is_the_mean_over_its_chunks_and_a_chunks_over_its_clips(
     assert found["fake"] == pytest.approx(fake.mean(), abs=1e-12)
     plain = per_video(table).set_index("video")["score"]
     assert plain["real"] == pytest.approx(real.mean(), abs=1e-12)
+
+
+def test_a_network_learns_from_random_clips_and_judges_whole_videos(tmp_path):
+    samples = write_videos(tmp_path, real=10, fa=8, fb=9, fc=7)
+    for file in tmp_path.glob("real/*.jpg"):
+        Image.new("L", (SIDE, SIDE), 250).save(file)
+    train = ClipDataset(samples, tmp_path, 8, frames=4, transform=train_transform(8, padding=1))
+    test = ClipDataset(samples, tmp_path, 8, frames=4, clips="chunks", chunk=5)
+    torch.manual_seed(0)
+    trainer = ClassificationTrainer(
+        nn.Sequential(nn.Conv3d(3, 4, 3), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(4, 2)),
+        train,
+        test,
+        None,
+        folder=tmp_path / "run",
+        name="network",
+        dataset_name="clips",
+        epochs=15,
+        batch_size=2,
+        optimizer={"name": "Adam", "params": {"lr": 0.05}},
+        class_weights="balanced",
+    )
+    trainer.fit()
+    assert trainer.class_weights.tolist() == pytest.approx([2, 2 / 3])  # three fake videos for a real one
+    table = predictions_table(test.samples, trainer.predict(test), model="network", run="clips")
+    videos = per_video(table, chunks=test.samples["chunk"])
+    assert dict(zip(videos["video"], videos["score"] > 0.5, strict=True)) == {
+        "real": False,
+        "fa": True,
+        "fb": True,
+        "fc": True,
+    }
 
 
 def test_the_three_crops_are_averaged(tmp_path):
