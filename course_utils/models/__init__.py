@@ -12,6 +12,8 @@ from course_utils.models.autoencoder import ConvolutionalAutoencoder
 from course_utils.models.face_vit import FaceViT
 from course_utils.models.mesonet import Meso4
 from course_utils.models.simplenet import SimpleNet
+from course_utils.models.timesformer import TimeSformer
+from course_utils.models.video_resnet import VideoResNet3D
 from course_utils.models.xception import get_xception_based_model
 
 
@@ -22,7 +24,7 @@ class ModelCard:
     Attributes:
         name: its name in `MODELS` and on the command line.
         build: returns it with random weights.
-        input: shape of one input without the batch, e.g. (3, 256, 256) for C x H x W.
+        input: shape of one input without the batch, e.g. (3, 256, 256) for C x H x W, or C x T x H x W.
         paper: where it was published.
     """
 
@@ -49,6 +51,31 @@ MODELS = {
             ConvolutionalAutoencoder,
             (1, 128, 128),
             "Cultrera et al. 2023, as in Santoro 2024, figure 31",
+        ),
+        ModelCard("r3d_18", VideoResNet3D, (3, 16, 112, 112), "Hara et al. 2018, as in Das et al. 2021"),
+        ModelCard(
+            "r3d_18_se",
+            partial(VideoResNet3D, attention="se"),
+            (3, 16, 112, 112),
+            "Das et al. 2021, squeeze and excitation after stages 1,2,3,4",
+        ),
+        ModelCard(
+            "r3d_18_non_local",
+            partial(VideoResNet3D, attention="non_local"),
+            (3, 16, 112, 112),
+            "Das et al. 2021, non-local 1,2,3,4",
+        ),
+        ModelCard(
+            "timesformer",
+            TimeSformer,
+            (3, 8, 224, 224),
+            "Bertasius et al. 2021, divided attention (Das et al. 2021: dissociated)",
+        ),
+        ModelCard(
+            "timesformer_joint",
+            partial(TimeSformer, "joint"),
+            (3, 8, 224, 224),
+            "Bertasius et al. 2021, joint attention, as in Das et al. 2021",
         ),
     )
 }

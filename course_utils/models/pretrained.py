@@ -7,7 +7,7 @@ runs code.
 import hashlib
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,13 +30,20 @@ class Published:
 
     Attributes:
         name: what they are, as results record it, e.g. "ImageNet (timm legacy_xception.tf_in1k)".
-        url: the file; its name is also what is looked for in ``weights/`` of the data root.
-        sha256: the first digits of its SHA-256.
+        url: the file.
+        sha256: the first digits of its SHA-256; empty where they are not known, and any file is taken.
+        file: its name in ``weights/`` of the data root or of a cache; by default that of the URL.
     """
 
     name: str
     url: str
     sha256: str
+    file: str = ""
+
+    @property
+    def kept_as(self) -> str:
+        """The name under which the file is looked for and kept."""
+        return self.file or Path(self.url).name
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,18 @@ class Origin:
         return f"auto: could not be had ({self.missed}), {self.weights}" if self.missed else self.weights
 
 
-def initialise(model: nn.Module, weights: str | Path, published: Published, head: str) -> None:
+def as_it_is(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a file that has the names of the model's own."""
+    return weights
+
+
+def initialise(
+    model: nn.Module,
+    weights: str | Path,
+    published: Published,
+    head: str,
+    adapt: Callable[[dict[str, Tensor]], dict[str, Tensor]] = as_it_is,
+) -> None:
     """Give `model` its first weights, in place, and note where they came from as ``model.origin``.
 
     Args:
@@ -66,6 +84,7 @@ def initialise(model: nn.Module, weights: str | Path, published: Published, head
             is the path of a file (see `load_weights`).
         published: what "auto" means.
         head: name of the model's classifier.
+        adapt: makes of a file's tensors, by name, those of a model that has more or less than the published.
 
     Raises:
         CourseError: there is no such file, or it does not hold weights of this model.
@@ -74,7 +93,7 @@ def initialise(model: nn.Module, weights: str | Path, published: Published, head
         model.origin = Origin("none: from scratch")
         return
     if weights != "auto":
-        load_weights(Path(weights), model, head)
+        load_weights(Path(weights), model, head, adapt)
         model.origin = Origin(f"{Path(weights).name}, SHA-256 {_sha256(Path(weights))[:16]}")
         return
     try:
@@ -83,16 +102,21 @@ def initialise(model: nn.Module, weights: str | Path, published: Published, head
         warnings.warn(
             f"{type(model).__name__} starts from random weights, because its pretrained ones could not be had"
             f" ({missed}). To start from {published.name}, put {published.url} into weights/ of the data"
-            " root.",
+            f" root, as {published.kept_as}.",
             stacklevel=3,
         )
         model.origin = Origin("from scratch", str(missed))
         return
-    load_weights(file, model, head)
+    load_weights(file, model, head, adapt)
     model.origin = Origin(published.name)
 
 
-def load_weights(path: Path, model: nn.Module, head: str | None = None) -> None:
+def load_weights(
+    path: Path,
+    model: nn.Module,
+    head: str | None = None,
+    adapt: Callable[[dict[str, Tensor]], dict[str, Tensor]] = as_it_is,
+) -> None:
     """Read a file of weights into `model`, in place.
 
     Args:
@@ -100,12 +124,13 @@ def load_weights(path: Path, model: nn.Module, head: str | None = None) -> None:
         model: the model, whose parameters have the names and shapes of the file's.
         head: name of the model's classifier. Where the file has another one of that name, a single linear
             layer (of ImageNet's 1000 classes, say), the model's own stays as it is.
+        adapt: as for `initialise`.
 
     Raises:
         CourseError: there is no such file, it is damaged or holds more than tensors (which is not looked at),
             or it is of another model (says which parameters are missing, left over or of another shape).
     """
-    weights, expected = read_weights(path), model.state_dict()
+    weights, expected = adapt(read_weights(path)), model.state_dict()
     linear = weights.get(f"{head}.weight")
     own = expected.get(f"{head}.weight")
     if linear is not None and linear.ndim == 2 and (own is None or own.shape != linear.shape):
@@ -193,7 +218,7 @@ def _find(published: Published) -> Path | None:
     root = paths.data_root()
     folders = [folder / "weights" for folder in ([root] if root else []) + paths.cache_roots()]
     folders.append(Path(torch.hub.get_dir(), "checkpoints"))  # where timm itself keeps it
-    for file in (folder / Path(published.url).name for folder in folders):
+    for file in (folder / published.kept_as for folder in folders):
         if file.is_file() and not _sha256(file).startswith(published.sha256):
             raise CourseError(
                 f"{file} is not {published.name}: its SHA-256 does not begin with {published.sha256}. Delete"
@@ -210,7 +235,7 @@ def _fetch(published: Published) -> Path:
     Raises:
         CourseError: the cache cannot be written.
     """
-    file = paths.writable_cache() / "weights" / Path(published.url).name
+    file = paths.writable_cache() / "weights" / published.kept_as
     server = urlsplit(published.url).netloc
     with paths.atomic_write(file) as temporary:
         try:
