@@ -134,6 +134,8 @@ class VideoResNet3D(VideoResNet):
     def attention_of(self, clips: Tensor, positions: Sequence[tuple[int, int, int]], stage: int) -> Tensor:
         """Return which positions some of the positions after a stage attend to, in its last non-local block.
 
+        In training mode the normalisations would learn from these clips: call ``eval()`` first.
+
         Args:
             clips: as for `forward`.
             positions: P of them, each (frame, row, column) counted from 0 among what that stage leaves.

@@ -186,6 +186,33 @@ def test_published_weights_are_fetched_once(places, served):
     initialise(small(), "auto", published, head="fc")  # from the cache now
 
 
+def test_weights_whose_url_says_little_are_kept_under_a_name_of_their_own(places, served):
+    folder, url = served
+    torch.save(small().state_dict(), folder / "small-abc.pth")
+    published = Published("Somebody's weights", url, "", file="somebodys.pth")
+    initialise(small(), "auto", published, head="fc")
+    assert [path.name for path in places.glob("cache/weights/*")] == ["somebodys.pth"]
+    (folder / "small-abc.pth").unlink()
+    initialise(small(), "auto", published, head="fc")  # from the cache now
+
+
+def test_what_a_file_lacks_can_be_added_and_what_it_has_too_much_left(tmp_path):
+    model, other = small(), small()
+    weights = {**weights_of(other), "of_theirs": torch.zeros(3)}
+    weights.pop("norm.weight")
+    save_weights(tmp_path / "theirs.safetensors", weights)
+    with pytest.raises(CourseError, match=r"(?s)norm\.weight: missing.*of_theirs: only in the file"):
+        load_weights(tmp_path / "theirs.safetensors", model)
+
+    def adapt(weights):
+        del weights["of_theirs"]
+        return {**weights, "norm.weight": torch.full((3,), 7.0)}
+
+    load_weights(tmp_path / "theirs.safetensors", model, adapt=adapt)
+    assert same(model, other, "body") and same(model, other, "fc")
+    assert (model["norm"].weight == 7).all()
+
+
 @pytest.mark.parametrize(("content", "said"), [(None, "HTTPError"), (b"<html>", "sent something else")])
 def test_a_server_without_the_weights_leaves_nothing_behind(places, served, content, said):
     folder, url = served
