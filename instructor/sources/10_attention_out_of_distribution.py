@@ -872,10 +872,10 @@ lesson.record(
 # (a) Untrained ViT: that knowing *faces* matters; any mixing of patches would do. Shuffled maps: that it matters *where*
 # attention goes. Constant map: it must give 0.5, and anything else is a fault in the evaluation. File size: that anything
 # beyond compression and sharpness is measured. (b) From the paired comparisons: only those whose interval excludes zero in
-# the right direction. (c) For instance: "On these videos the reconstruction error of attention maps does not tell forged
-# from real better than that of an untrained network's maps; attention to faces is not shown to carry information on
-# forgery." (d) At a threshold with 5 % false alarms it finds little more than one fake in ten, so most of what it calls fake
-# is real wherever fakes are rare.
+# the right direction. (c) Where shuffled maps do as well: "what differs on forged frames is how concentrated attention is,
+# not where it lies". Where the untrained network does as well: "attention to *faces* is not shown to carry information on
+# forgery". Where file size does as well, turned round if need be: "what is measured is sharpness". (d) At a threshold with
+# 5 % false alarms it finds little more than one fake in ten, so most of what it calls fake is real wherever fakes are rare.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
