@@ -175,7 +175,7 @@ QUESTIONS = [
                 points=2,
                 text=(
                     "the student's three networks, as their comparisons allow, beside the reference runs, where the"
-                    " number of people decides; any outcome can earn this"
+                    " length of training decides; any outcome can earn this"
                 ),
             ),
             Criterion(

@@ -6,7 +6,7 @@
 #     chapter: assignment, chapter 4
 #     minutes: 1
 #     hours: 3
-#     needs: ["03"]
+#     needs: []
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -26,7 +26,7 @@
 # |---|---|
 # | machine | a minute |
 # | you | about three hours |
-# | needs | SimpleNet of notebook 03; it is trained here, in seconds, where that has not run |
+# | needs | nothing; SimpleNet of notebook 03 is trained again, as the others are |
 
 # %% tags=["parameters"]
 synthetic = "rendered_synthetic"  # whole faces that came out of a generative model
@@ -614,7 +614,6 @@ for title, (name, network) in small.items():
         prepared,
         image_size,
         folder=lesson.folder / f"{name}_{synthetic}",
-        earlier=[lesson.folder.parent / "03_simplenet" / synthetic],
         epochs=small_epochs,
         **training,
     )
@@ -687,10 +686,11 @@ for one, other in (("Xception", "SimpleNet"), ("Xception", "Meso-4"), ("SimpleNe
 # <!-- END SOLUTION -->
 
 # %% [markdown]
-# One more thing differs between a quick run and the published one: how many *different* pictures, of how many people, a
-# network learns from. The next figure is of reference runs of ours, all from scratch. Every network saw the same number
-# of pictures in every training; only how often it saw each of them differs. Before you look: which network do you expect
-# to gain most from more people?
+# One more thing differs between a quick run and the published one: how many different pictures a network learns from, and
+# how long. The next figure is of reference runs of ours, all from scratch. Every network saw the same number of pictures in
+# every training, as the line above the figure says: few different ones many times, or many once. The stars are this run;
+# multiply its pictures by its epochs to see how many it saw. Before you look: which do you expect to matter more here, how
+# many different pictures, or how long a network learns?
 
 # %%
 reference = json.loads(
@@ -724,7 +724,7 @@ caption = plots.plot_training_sizes(
 # The published chapter concludes from SimpleNet at 50 % and Xception at 99 % that SimpleNet is "not complex enough". Two
 # other students' runs of the same exercise had Xception *without* its pretrained weights, by mistake, at about 50 %.
 # (a) Put these three published facts, your own three networks and the reference runs into one argument: what do capacity,
-# pretraining, the number of pictures and the manner of training each explain? (b) Which one experiment is missing to
+# pretraining, the number of pictures and the length of training each explain? (b) Which one experiment is missing to
 # decide it for the published pictures, and which outcome would change your mind?
 
 # %% [markdown] question="capacity-or-pretraining" tags=["answer"]
@@ -733,13 +733,14 @@ caption = plots.plot_training_sizes(
 # <!-- BEGIN SOLUTION -->
 # (a) Xception with random weights and Xception with ImageNet's have the same capacity and differ by 49 points: so in the
 # published setting it is pretraining (with two epochs of training) that decides, not capacity. SimpleNet at 50 % may be
-# a training that never started (notebook 03, section 7). The reference runs say the same from the other side: with the
-# same number of steps, all three networks go from guessing to what the figure shows when they see more different people,
-# the one with fifteen thousand parameters as well as the one with twenty million. Too few people is what a quick run
-# suffers from, and neither capacity nor weights. (b) On the *published* pictures, of which there are thousands: Xception
-# from scratch, and SimpleNet with another learning rate, each trained for as long as its validation rises. If Xception from
-# scratch reached the pretrained one's AUROC, pretraining would only save time; if it stayed behind although its training
-# loss is near zero, pretraining brings knowledge that these pictures do not hold.
+# a training that never started (notebook 03, section 7). The reference runs say the same from the other side: from scratch,
+# with some two hundred different pictures or with thousands, all three networks get far above this run's shortest trainings
+# once they have seen some thousands; the one with fifteen thousand parameters as well as the one with twenty million.
+# SimpleNet now and then does not start, whatever the pictures, which is a matter of seed and learning rate. So the length of
+# training decides, and batch normalisation's averages need it most, not capacity. (b) On the *published* pictures: Xception
+# from scratch, and SimpleNet with other seeds and another learning rate, each trained for as long as its validation rises. If
+# Xception from scratch reached the pretrained one's AUROC, pretraining would only save time; if it stayed behind although its
+# training loss is near zero, pretraining brings knowledge that these pictures do not hold.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -801,7 +802,7 @@ for title in ("Xception", "SimpleNet"):
 #
 # - A depthwise separable convolution looks and mixes one after the other, and costs a fraction.
 # - What a network starts from is a result's first footnote. Here it is recorded with every number.
-# - Parameters, computation, pretraining and the number of people are four things. To say which one helps, change one.
+# - Parameters, computation, pretraining and the length of training are four things. To say which one helps, change one.
 # - Detectors are compared on the same people, in pairs.
 # - A score is a probability only after somebody checked.
 #

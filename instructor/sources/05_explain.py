@@ -102,8 +102,8 @@ def detector(name, dataset_name):
         image_size,
         folder=lesson.folder / f"{name}_{dataset_name}",
         earlier=[
-            runs / "03_simplenet" / dataset_name,
             runs / "04_fine_tune_xception" / f"{name}_{dataset_name}",
+            runs / "03_simplenet" / dataset_name,
         ],
         epochs={"simplenet": small_epochs, "xception": epochs}[name],
         **training,
