@@ -753,7 +753,7 @@ caption = plots.plot_training_sizes(
 # cure (Guo et al. 2017). What can it not change: the ranking, the AUROC, or the accuracy at 0.5?
 
 # %%
-for title in ("Xception", "SimpleNet"):
+for title in detectors:
     validation = detectors[title].predictions(prepared, "val")
     temperature = calibration.fit_temperature(validation)
     before, after = tables[title], calibration.with_temperature(tables[title], temperature)
@@ -780,7 +780,7 @@ for title in ("Xception", "SimpleNet"):
 # %% [markdown]
 # **Question 403 · calibration** (5 points, read by a person, about 15 minutes)
 #
-# (a) Is each of your two detectors too sure, not sure enough, or neither? Read it from the diagram and from the
+# (a) Is each of your detectors too sure, not sure enough, or neither? Read it from the diagram and from the
 # temperature. (b) What did the temperature change, and what did it leave as it was? Why must it be chosen on validation?
 # (c) A newsroom wants to publish "92 % likely fake". What else would have to hold before it may, even with a
 # calibrated score?
