@@ -38,9 +38,7 @@ dataset = "rendered"  # videos of real people and five forgeries of them
 compression = "c23"  # of the videos; None where there is none, or for all
 frames = "first 100"  # of each video; None takes the data set's own choice
 people = "rendered_identities"  # photographs by person, to learn and to verify recognition
-face_vit = (
-    "train"  # "train", "reference" (a small one of ours), or the path of a released checkpoint
-)
+face_vit = "train"  # "train", "reference" (ours, small), or the path of a released checkpoint
 patches = "P12S8"  # "P8S8", or patches that overlap
 depth = 20  # blocks of the transformer
 width = 512  # numbers a token
