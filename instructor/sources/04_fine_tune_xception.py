@@ -753,8 +753,8 @@ caption = plots.plot_training_sizes(
 # cure (Guo et al. 2017). What can it not change: the ranking, the AUROC, or the accuracy at 0.5?
 
 # %%
-for title in detectors:
-    validation = detectors[title].predictions(prepared, "val")
+for title, detector in detectors.items():
+    validation = detector.predictions(prepared, "val")
     temperature = calibration.fit_temperature(validation)
     before, after = tables[title], calibration.with_temperature(tables[title], temperature)
     for when, table in (("before", before), ("after", after)):
@@ -774,7 +774,7 @@ for title in detectors:
         split="test",
         metric="ece",
         groups=before["group"].nunique(),
-        model=detectors[title].name,
+        model=detector.name,
     )
 
 # %% [markdown]
