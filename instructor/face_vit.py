@@ -8,10 +8,10 @@ import datetime
 
 import safetensors.torch
 import torch
+from more_people import draw
 
 from course_utils import doctor, paths, recognition
-from course_utils.data.manifest import load_manifest
-from course_utils.data.prepare import PreparedDataset, prepare
+from course_utils.data.prepare import PreparedDataset
 from course_utils.heatmaps import extract
 from course_utils.models.face_recogniser import FaceRecogniser, MarginHead
 from course_utils.models.face_vit import FaceViT
@@ -35,11 +35,7 @@ def verified(network: FaceViT, prepared: PreparedDataset) -> recognition.Verific
 
 def main() -> None:
     """Draw, train, verify and write."""
-    manifest = load_manifest("rendered_identities")
-    recipe = manifest.generate.model_copy(update={"people": PEOPLE, "photographs": PHOTOGRAPHS, "seed": SEED})
-    prepared = prepare(
-        manifest.model_copy(update={"name": "rendered_identities_more", "generate": recipe, "expects": ()})
-    )
+    prepared = draw("rendered_identities", people=PEOPLE, photographs=PHOTOGRAPHS, seed=SEED)
     train, validation = recognition.enrol(prepared.split("train"))
     torch.manual_seed(0)
     network = FaceViT(**NETWORK)
@@ -71,7 +67,7 @@ def main() -> None:
             "network": NETWORK,
             "head": HEAD,
             "dataset": prepared.name,
-            "recipe": recipe.model_dump(mode="json"),
+            "recipe": prepared.manifest.generate.model_dump(mode="json"),
             "training_people": int(train["label"].nunique()),
             "training_pictures": len(train),
             "epochs": run.epochs,
