@@ -1,12 +1,24 @@
-"""The questions of the notebooks, as ``instructor/checks/NN_topic.py`` lists them."""
+"""The questions of the notebooks, as ``instructor/checks/NN_topic.py`` lists them.
+
+A code question is a *probe* and a *judge*. Outside, `draw` makes inputs; inside the sandboxed kernel the probe
+calls the student's function on them and returns plain data; outside again, the judge computes the reference
+and says of each criterion of the rubric how much of it is earned, and why.
+"""
 
 import importlib.util
+import inspect
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from course_utils.errors import CourseError
+
+Data = dict[str, Any]
+"""What JSON holds: numbers, text, booleans, None, lists and dictionaries of them."""
 
 
 class Criterion(BaseModel):
@@ -18,8 +30,36 @@ class Criterion(BaseModel):
     text: str = Field(min_length=1)
 
 
+class Verdict(NamedTuple):
+    """What a judge says of one criterion.
+
+    Attributes:
+        earned: the share of the criterion's points, 0 to 1.
+        reason: a sentence for the student; it does not give the expectation away.
+        hidden: what was expected and found, shown with ``--show-hidden`` only.
+    """
+
+    earned: float
+    reason: str
+    hidden: str = ""
+
+
 class Question(BaseModel):
-    """One question: 1–35 are the published assignment's own numbers; others count from 100 · notebook."""
+    """One question: 1–35 are the published assignment's own numbers; others count from 100 · notebook.
+
+    The last six fields are those of a code question.
+
+    Attributes:
+        answers: the name that the answer defines, such as ``train_one_epoch``.
+        draw: a generator → inputs, as plain data; called with the assignment's seed, the same for everybody.
+        probe: ``probe(answer, inputs)`` → outputs, as plain data. Only its *source* enters the sandbox: it
+            imports what it needs in its body. What it raises counts as the answer's error.
+        judge: ``judge(inputs, outputs)`` → a `Verdict` for each criterion of the rubric, in its order. It gets
+            what a hostile program may have written, checked for nothing but size: a missing key or a wrong
+            type is its business, by `KeyError`, `TypeError` or `ValueError`, which mean "nothing earned".
+        without: modules that may not answer it; the sandbox of this question does not contain them.
+        needs: questions of this notebook whose course's version is defined before the answer.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,6 +69,12 @@ class Question(BaseModel):
     points: float = Field(gt=0)
     kind: Literal["code", "words"]
     rubric: tuple[Criterion, ...] = Field(min_length=1)
+    answers: str | None = None
+    draw: Callable[[np.random.Generator], Data] | None = None
+    probe: Callable[[Any, Data], Data] | None = None
+    judge: Callable[[Data, Data], list[Verdict]] | None = None
+    without: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _rubric_adds_up(self) -> Self:
@@ -36,6 +82,10 @@ class Question(BaseModel):
         if total != self.points:
             raise ValueError(f"question {self.id!r} has {self.points:g} points, its rubric adds to {total:g}")
         return self
+
+    def probe_source(self) -> str:
+        """Return the text of the probe, which is all of it that the sandbox gets."""
+        return textwrap.dedent(inspect.getsource(self.probe))
 
 
 def read_questions(folder: Path) -> dict[str, list[Question]]:
