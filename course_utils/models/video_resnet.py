@@ -51,20 +51,6 @@ STEMS = {"hara": HaraStem, "pooled": PooledStem, "torchvision": BasicStem}
 LEAST_SIDE = {"hara": 32, "pooled": 32, "torchvision": 16}  # pixels of which the last stage makes one
 
 
-class Conv3DPaddedInTime(Conv3DSimple):
-    """torchvision's 3 x 3 x 3 convolution with the same weights, whose two frames of zeros are laid by hand.
-
-    On processors with units for bf16, torch 2.12 returns a wrong weight gradient, sometimes infinite, of a
-    padded convolution over two frames, which clips have in stage 2 or 3. Over four, two of them zeros, it is
-    right.
-    """
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return B x channels x T' x H' x W'."""
-        padded = functional.pad(features, (0, 0, 0, 0, 1, 1))
-        return functional.conv3d(padded, self.weight, stride=self.stride, padding=(0, 1, 1))
-
-
 class VideoResNet3D(VideoResNet):
     """A 3D ResNet, with attention after some of its stages where wanted.
 
@@ -111,7 +97,7 @@ class VideoResNet3D(VideoResNet):
                 ' Use depth=18 with stem="pooled" or "torchvision", weights="none", or the path of a file.'
             )
         block, layers = DEPTHS[depth]
-        super().__init__(block, [Conv3DPaddedInTime] * 4, layers, STEMS[stem], num_classes=classes)
+        super().__init__(block, [Conv3DSimple] * 4, layers, STEMS[stem], num_classes=classes)
         self.least_side = LEAST_SIDE[stem]
         make = {
             "none": nn.Identity,
