@@ -10,7 +10,6 @@ import yaml
 from more_people import draw
 
 from course_utils import paths
-from course_utils.data.clips import ORDERS
 from course_utils.intervals import auroc_interval, compare
 from course_utils.notebooks.catalogue import choose
 from course_utils.notebooks.run import read_run, run, runnable
@@ -52,12 +51,8 @@ if __name__ == "__main__":
             for order, one in found.items()
         }
         losses[title] = round(row["train_loss"], 4)
-        filmed = tables[row["tested"][0]].assign(model=f"{title}, {row['tested'][0]}")
-        comparisons += [
-            str(compare(filmed, tables[order].assign(model=f"{title}, {order}")))
-            for order in ORDERS[1:]
-            if order in tables and order != row["tested"][0]
-        ]
+        first, *others = (table.assign(model=title) for table in tables.values())
+        comparisons += [str(compare(first, other)) for other in others]
     content = {
         "dataset": dataset,
         "recipe": {"pairs": PAIRS, "seed": 902},

@@ -37,9 +37,7 @@
 dataset = "rendered"  # videos of real people and forgeries of them
 compression = "c40"  # of the videos; None where there is none, or for all
 frames = "every 1"  # of each video; None takes the data set's own choice
-experiments = (
-    "table_1 table_2 table_3 table_4 table_5 table_6"  # of the paper, or "excerpt", "time"
-)
+experiments = "paper"  # or "table_1" to "table_6", "excerpt", "alone", "time", or several of these
 results = None  # folder of finished experiments, for several runs to share; None: this run's own
 share = [0, 1]  # [i, n]: this run does every n-th experiment from the i-th on
 clip_frames = 16  # of a clip for the 3D ResNets
@@ -105,7 +103,9 @@ METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")  # the paper'
 prepared = load_dataset(dataset, frames=frames)
 samples = protocols.all_methods(prepared.samples, methods=METHODS, compression=compression)
 filmed = samples["test"]["target"].iloc[0]
-of_one = samples["test"][samples["test"]["target"] == filmed]
+of_one = samples["test"][samples["test"]["target"] == filmed].sort_values(
+    ["label", "method", "frame"]
+)
 drawn, names = [], []
 for method, rows in of_one.groupby("method", sort=False):
     clip = ClipDataset(rows, prepared.root, 128, frames=8, clips="middle", read_size=129)[1][0]
@@ -641,6 +641,7 @@ TABLES = {  # parts of a table: a protocol, its systems, and the forgeries that 
     "excerpt": [("all", COMPARED, [None]), ("cross", ["3d_resnet", "nl1234"], ["Face2Face"])],
     "time": [("all", [*COMPARED, "3d_resnet_still", "timesformer_still"], [None])],
 }
+TABLES["paper"] = [part for number in range(1, 7) for part in TABLES[f"table_{number}"]]
 COMMON = {
     "dataset": dataset,
     "compression": compression,
@@ -734,9 +735,9 @@ def build(settings):
     )
 
 
-def videos_scored(trainer, clips, name):
-    """Return predictions of `clips`, a row a video."""
-    table = predictions_table(clips.samples, trainer.predict(clips), model=name, run=dataset)
+def videos_scored(trainer, clips, name, order):
+    """Return predictions of `clips`, a row a video; `order` tells them from those of other orders."""
+    table = predictions_table(clips.samples, trainer.predict(clips), model=name, run=order)
     by_chunk = getattr(clips, "clips", None) == "chunks"
     return per_video(table, chunks=clips.samples["chunk"] if by_chunk else None)
 
@@ -767,6 +768,9 @@ def experiment(settings, folder):
         seed=seed,
     )
     run = trainer.fit()
+    (folder / "last.safetensors").unlink(
+        missing_ok=True
+    )  # sixty networks of 133 MB: the best will do
     orders = ORDERS if trained_on == "as filmed" and isinstance(test, ClipDataset) else [trained_on]
     for order in orders:
         torch.manual_seed(seed)
@@ -807,7 +811,7 @@ for name, row in finished.iterrows():
     predictions = tested(row, row["tested"][0])
     right, auroc = accuracy_interval(predictions, 0.5), auroc_interval(predictions)
     tcr = Interval(100 * right.value, 100 * right.low, 100 * right.high, right.groups)
-    system, method = about[name]["system"], row["method"]
+    system, method = about[name]["system"], grid[name]["method"]
     row_id = "_".join(filter(None, ("das", row["protocol"], system, (method or "").lower(), "tcr")))
     for metric, found in (("tcr", tcr), ("auroc", auroc)):
         lesson.record(
@@ -907,11 +911,14 @@ print(f"{reference['dataset']}; {reference['device']}, {reference['date']}")
 # How would a detector of single frames come out in this test?
 
 # %%
-orders, kinds = {}, {}
+orders, kinds, lines = {}, {}, []
 for name, row in finished[finished["protocol"] == "all"].iterrows():
-    for order in row["tested"]:
-        label = f"{about[name]['title']}, {order}"
-        orders[label], kinds[label] = auroc_interval(tested(row, order)), order
+    title = about[name]["title"]
+    by_order = {order: tested(row, order).assign(model=title) for order in row["tested"]}
+    first, *others = by_order.values()
+    lines += [str(compare(first, other)) for other in others]
+    for order, predictions in by_order.items():
+        orders[f"{title}, {order}"], kinds[f"{title}, {order}"] = auroc_interval(predictions), order
 if orders:
     caption = plots.plot_detectors(
         pd.Series(orders), kinds, "This run: the same networks on three orders of frames"
@@ -1056,8 +1063,9 @@ if found := trained("timesformer", "joint") or trained("timesformer", "divided")
 # **Answer 1108 · where-it-looks**
 #
 # <!-- BEGIN SOLUTION -->
-# (a) Read from the shares by frame: an even share is one over the number of frames. An untrained network has keys and
-# queries that hardly differ, so its maps are nearly even, and so are those of one that has learnt nothing. (b) The fake's
+# (a) Read from the shares by frame: an even share is one over the number of frames. In a fresh TimeSformer keys and
+# queries hardly differ, and its maps are even. In a fresh non-local block with s = 1 the products are sums of 32 terms, so
+# large that the softmax gives nearly all to one position, mostly the one that asks. Neither is a finding. (b) The fake's
 # map would have to be brighter where the forgery is (for Face2Face: the mouth), in most clips and not in one; the AUROC of
 # the network says whether it tells fakes at all, and where its interval holds 0.5 the maps are of a network that guesses.
 # <!-- END SOLUTION -->
