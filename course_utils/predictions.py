@@ -5,7 +5,7 @@ scored it, and its score. Higher means more fake, or more anomalous. Rates are f
 ``tcr``, which its paper prints in percent. A score *at or above* a threshold is called fake.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -230,6 +230,9 @@ def score_for_real(table: pd.DataFrame) -> pd.DataFrame:
 def per_video(table: pd.DataFrame, chunks: pd.Series | None = None) -> pd.DataFrame:
     """Return a predictions table with a row a video: its score is the mean over its frames or clips.
 
+    A row's `path` is the folder of the video's frames, so that detectors that scored different frames can be
+    compared by video.
+
     Args:
         table: n predictions, of frames or clips of videos.
         chunks: the number of the chunk of its video that each row belongs to (n). A video's score then is the
@@ -249,7 +252,10 @@ def per_video(table: pd.DataFrame, chunks: pd.Series | None = None) -> pd.DataFr
     if chunks is not None:
         table = table.assign(chunk=np.asarray(chunks))
         table = _mean_scores(table, [*keys, "chunk"], rest)
-    return _checked(_mean_scores(table, keys, rest).assign(frame=0), "the mean over frames")
+    videos = _mean_scores(table, keys, rest).assign(frame=0)
+    # That of the folder of its frames, which is the same whichever of them were scored.
+    videos["path"] = [str(PurePosixPath(path).parent) for path in videos["path"]]
+    return _checked(videos, "the mean over frames")
 
 
 def _mean_scores(table: pd.DataFrame, keys: list[str], rest: dict) -> pd.DataFrame:

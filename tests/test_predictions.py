@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 from sklearn import metrics as oracle
 
 from course_utils.errors import CourseError
+from course_utils.intervals import compare
 from course_utils.predictions import (
     choose_threshold,
     equal_error_rate,
@@ -142,6 +143,15 @@ def test_video_score_is_the_mean_of_its_frames():
 def test_frames_of_two_methods_with_one_video_name_stay_apart():
     table = predictions(reals=2, fakes=2).assign(video="000", method=["original"] * 2 + ["FaceSwap"] * 2)
     assert len(per_video(table)) == 2
+
+
+def test_detectors_that_scored_different_frames_are_compared_by_video():
+    table = predictions(reals=16, fakes=16)
+    table["video"] = [f"{number // 2:02}" for number in range(len(table))]
+    table["path"] = [f"videos/{row.video}/{row.Index % 2:05}.png" for row in table.itertuples()]
+    first, second = (per_video(table[table.index % 2 == number]) for number in (0, 1))
+    assert list(first["path"]) == [f"videos/{number:02}" for number in range(16)]
+    assert compare(first, second).difference.groups == 32 // 2
 
 
 def test_pictures_have_no_videos():

@@ -1,7 +1,9 @@
 """Clips for networks that see time: some frames of a video, from among those that a sample table has."""
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -61,7 +63,6 @@ class ClipDataset(Dataset):
             the ``stride`` that it got, the number of its ``chunk`` in the video from 0, its ``crop``, and
             whether it is ``looped``.
         labels: the clips' (n).
-        content: what the clips are, in words, for a run's configuration.
 
     Raises:
         CourseError: a frame belongs to no video, a setting is unknown or out of range, a chunk is shorter
@@ -99,10 +100,25 @@ class ClipDataset(Dataset):
         self._videos = _rows_of_videos(self._pictures.samples)
         self.samples, self._places = self._all_clips()
         self.labels = self.samples["label"].to_numpy(np.int64)
-        self.content = (
-            f"{frames} of {len(samples)} frames at stride {stride}, clips {clips}, chunks of {chunk},"
-            f" {order}, {image_size} of {self.read_size} pixels"
+
+    @property
+    def content(self) -> str:
+        """What the clips are, in words, for a run's configuration."""
+        return (
+            f"{self.frames} of {len(self._pictures)} frames at stride {self.stride}, clips {self.clips},"
+            f" chunks of {self.chunk}, {self.order}, {self.image_size} of {self.read_size} pixels"
         )
+
+    def reordered(self, order: str) -> Self:
+        """Return the same clips with their frames in another `order`; what is decoded is not decoded again.
+
+        Raises:
+            CourseError: there is no such order.
+        """
+        other = copy.copy(self)
+        other.order = order
+        other._check_rules()
+        return other
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -137,9 +153,7 @@ class ClipDataset(Dataset):
                 f"Clips are cut from videos, and {alone} of {len(samples)} samples belong to none (column"
                 " 'video' is empty). Choose a data set of videos: its manifest has `frames`."
             )
-        for name, known in (("clips", RULES), ("order", ORDERS)):
-            if (value := getattr(self, name)) not in known:
-                raise CourseError(f"{name}={value!r} is not known. Use one of {', '.join(known)}.")
+        self._check_rules()
         if min(self.frames, self.stride) < 1:
             raise CourseError(
                 f"A clip has at least one frame, and strides are at least 1; not frames={self.frames} and"
@@ -155,6 +169,11 @@ class ClipDataset(Dataset):
                 " and three crops as large as the frames are the same: give `read_size` more, e.g. 256 for"
                 " 224."
             )
+
+    def _check_rules(self) -> None:
+        for name, known in (("clips", RULES), ("order", ORDERS)):
+            if (value := getattr(self, name)) not in known:
+                raise CourseError(f"{name}={value!r} is not known. Use one of {', '.join(known)}.")
 
     def _all_clips(self) -> tuple[pd.DataFrame, list[tuple[int, int, int]]]:
         """Return the clip table, and of each clip its video's number, first frame and stride."""

@@ -58,16 +58,26 @@ def choose(model: nn.Module, batch: Tensor, requested: str = "auto") -> Precisio
     steps on a copy of the model for about a second. The model and the random generators are left as they
     were.
 
+    3D convolutions on a processor are always float32: torch 2.12's bf16 kernels (oneDNN) were seen to return
+    wrong weight gradients of padded convolutions over two frames, and to write outside their memory.
+
     Args:
         model: on the device it will be trained on; returns a tensor.
         batch: an input batch on that device, B x C x H x W for pictures.
         requested: "auto", "float32" or "bf16".
 
     Raises:
-        CourseError: `requested` is none of these.
+        CourseError: `requested` is none of these, or bf16 of 3D convolutions on a processor.
     """
     if requested not in REQUESTS:
         raise CourseError(f"precision={requested!r} is not known. Use one of {', '.join(REQUESTS)}.")
+    if batch.device.type == "cpu" and any(isinstance(module, nn.Conv3d) for module in model.modules()):
+        if requested == "bf16":
+            raise CourseError(
+                f"{type(model).__name__} has 3D convolutions, whose bf16 gradients are wrong on a processor."
+                ' Use precision="auto" or "float32" here, or a GPU.'
+            )
+        return Precision("float32", channels_last=False)
     channels_last = batch.ndim == 4 and any(isinstance(module, nn.Conv2d) for module in model.modules())
     if requested != "auto":
         return Precision(requested, channels_last)

@@ -86,3 +86,12 @@ def test_a_choice_survives_a_checkpoint():
 def test_an_unknown_precision_is_named():
     with pytest.raises(CourseError, match=r"fp16.*bf16"):
         choose(convolution(), PICTURES, "fp16")
+
+
+def test_3d_convolutions_on_a_processor_are_float32(monkeypatch):
+    monkeypatch.setattr(precision, "has_bf16_units", lambda device: True)
+    clips = torch.zeros(2, 3, 4, 8, 8)
+    network = nn.Sequential(nn.Conv3d(3, 4, 3))
+    assert choose(network, clips, "auto") == Precision("float32", channels_last=False)
+    with pytest.raises(CourseError, match="3D convolutions, whose bf16 gradients are wrong on a processor"):
+        choose(network, clips, "bf16")

@@ -1,0 +1,68 @@
+"""Run notebook 11 on more drawn people, for longer, and write ``reference_runs/11_video.json``.
+
+Run as ``python instructor/longer_video.py``; an hour on two cores with bf16 units. It resumes, experiment by
+experiment, when the command is typed again.
+"""
+
+import json
+
+import yaml
+from more_people import draw
+
+from course_utils import paths
+from course_utils.intervals import auroc_interval, compare
+from course_utils.notebooks.catalogue import choose
+from course_utils.notebooks.run import read_run, run, runnable
+from course_utils.predictions import read_predictions
+
+PAIRS = {"train": 160, "val": 12, "test": 24}
+SETTINGS = {"experiments": "time excerpt", "epochs": 10, "learning_rate": 0.0005}
+
+
+def draw_videos() -> str:
+    """Draw more talking heads, with a manifest by which a notebook finds them; return their name."""
+    prepared = draw("rendered", pairs=PAIRS, seed=902)
+    manifest = prepared.manifest.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    file = paths.writable_cache() / "manifests" / f"{prepared.name}.yaml"
+    with paths.atomic_write(file) as temporary:
+        temporary.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+    return prepared.name
+
+
+if __name__ == "__main__":
+    dataset = draw_videos()
+    out = run(
+        choose(runnable(), ["11"]),
+        "quick",
+        {**SETTINGS, "dataset": dataset},
+        out=paths.build() / "longer_video",
+    )
+    about = read_run(out)
+    folder = out / about["notebooks"][0]["name"]
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    aurocs, comparisons, losses = {}, [], {}
+    for name, row in json.loads((folder / "finished.json").read_text(encoding="utf-8")).items():
+        title = name.removeprefix("all · ")
+        experiment = folder / "experiments" / row["folder"]
+        tables = {order: read_predictions(experiment / f"{order}.parquet") for order in row["tested"]}
+        found = {order: auroc_interval(table) for order, table in tables.items()}
+        aurocs[title] = {
+            order: [*(round(number, 4) for number in (one.value, one.low, one.high)), one.groups]
+            for order, one in found.items()
+        }
+        losses[title] = round(row["train_loss"], 4)
+        first, *others = (table.assign(model=title) for table in tables.values())
+        comparisons += [str(compare(first, other)) for other in others]
+    content = {
+        "dataset": dataset,
+        "recipe": {"pairs": PAIRS, "seed": 902},
+        "training_people": 2 * PAIRS["train"],
+        **SETTINGS,
+        "device": results["device"],
+        "date": about["started"][:10],
+        "commit": about["commit"],
+        "training_loss": losses,
+        "auroc": aurocs,
+        "comparisons": comparisons,
+    }
+    paths.write_json(paths.repository() / "reference_runs" / "11_video.json", content)
