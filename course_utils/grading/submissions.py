@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from course_utils.errors import CourseError
+from course_utils import paths
+from course_utils.errors import CourseError, RunError
 from course_utils.grading.answers import (
     MAX_BYTES,
     NO_ANSWERS,
@@ -31,6 +32,7 @@ RULE = (
 )
 MAX_FILES = 20_000
 MAX_TOTAL_BYTES = 8 * 2**30
+MAX_NAME_BYTES = 200
 KEPT = {".ipynb", ".py", ".zip"}
 
 # "Ada Lovelace_12345_assignsubmission_file_", and the same without the last line when it is repacked.
@@ -308,6 +310,8 @@ def _is_clutter_in(path: PurePosixPath) -> bool:
 def _unsafe(entry: zipfile.ZipInfo, path: PurePosixPath) -> str | None:
     if path.is_absolute() or ".." in path.parts or any(":" in part or "\0" in part for part in path.parts):
         return "its path leads out of the archive"
+    if any(len(part.encode()) > MAX_NAME_BYTES for part in path.parts):
+        return "its name is too long"
     if stat.S_ISLNK(entry.external_attr >> 16):
         return "it is a link"
     if entry.flag_bits & 1:
@@ -321,12 +325,24 @@ def _extract(
     opened: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Path, collected: Collected, shown: PurePosixPath
 ) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         # A damaged header may promise less than there is; what is read stops at the promise and fails.
-        with opened.open(entry) as source, file.open("wb") as target:
-            shutil.copyfileobj(source, target)
-        changed = time.mktime((*entry.date_time, 0, 0, -1))
-        os.utime(file, (changed, changed))
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OverflowError) as error:
-        file.unlink(missing_ok=True)
+        with opened.open(entry) as source, paths.atomic_write(file) as temporary:
+            with temporary.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            changed = time.mktime((*entry.date_time, 0, 0, -1))
+            os.utime(temporary, (changed, changed))
+    except RunError as error:
+        # One student's file under the name of another's folder stops nobody else's work; a full disk does.
+        if not isinstance(error.__cause__, FileExistsError | NotADirectoryError):
+            raise
+        collected.left_out.append((str(shown / file.name), "its folder has the name of a file"))
+    except (
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        ValueError,
+        OverflowError,
+    ) as error:
         collected.left_out.append((str(shown / file.name), f"it cannot be unpacked ({error})"))
