@@ -72,6 +72,26 @@ def undefined_names(assignment: Assignment, submission: Submission, question_id:
     return own.undefined(_known(assignment, question))
 
 
+def barred_modules(assignment: Assignment, submission: Submission, question_id: str) -> list[str]:
+    """Return the modules in the question's `without` that an answer imports or takes from the notebook."""
+    question = assignment.question(question_id)
+    own = _Own(submission, question)
+    lacking = own.undefined(_known(assignment, question))
+    given = [one for one in assignment.given if one.imports and one.binds & set(lacking)]
+    imported = {
+        name for part in [*own.parts, *given] for node in ast.walk(part.node) for name in _imported(node)
+    }
+    return sorted(name for name in imported if _is_in(name, question.without))
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [one.name for one in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [f"{node.module}.{one.name}" for one in node.names]
+    return []
+
+
 def preamble(assignment: Assignment, without: tuple[str, ...]) -> str:
     """Return what the pristine notebook imports, sets as parameters and defines, minus the modules `without`.
 
