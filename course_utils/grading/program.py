@@ -77,18 +77,18 @@ def barred_modules(assignment: Assignment, submission: Submission, question_id: 
     question = assignment.question(question_id)
     own = _Own(submission, question)
     lacking = own.undefined(_known(assignment, question))
-    given = [one for one in assignment.given if one.imports and one.binds & set(lacking)]
-    imported = {
-        name for part in [*own.parts, *given] for node in ast.walk(part.node) for name in _imported(node)
-    }
+    imported = {name for part in own.parts for node in ast.walk(part.node) for name, _ in _imported(node)}
+    given = [pair for part in assignment.given if part.imports for pair in _imported(part.node)]
+    imported |= {name for name, bound in given if bound in lacking}
     return sorted(name for name in imported if _is_in(name, question.without))
 
 
-def _imported(node: ast.AST) -> list[str]:
+def _imported(node: ast.AST) -> list[tuple[str, str]]:
+    """Return what a statement imports, each with the name that it then has."""
     if isinstance(node, ast.Import):
-        return [one.name for one in node.names]
+        return [(one.name, one.asname or one.name.partition(".")[0]) for one in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:
-        return [f"{node.module}.{one.name}" for one in node.names]
+        return [(f"{node.module}.{one.name}", one.asname or one.name) for one in node.names]
     return []
 
 

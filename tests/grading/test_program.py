@@ -13,7 +13,6 @@ from course_utils.grading.program import barred_modules, preamble, program, unde
 
 NAME = "02_write_an_abstract_trainer"
 TRAIN, EVALUATE = "train-one-epoch", "evaluate-model-on-dataloader"
-ALL = [(name, question.id) for name in assignment_names() for question in load_assignment(name).questions]
 
 
 @pytest.fixture(scope="module")
