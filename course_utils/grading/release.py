@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import nbformat
@@ -189,14 +190,22 @@ def _readme(assignments: list[Assignment], version: str, private: tuple[Path, ..
         {
             "number": one.name[:2],
             "name": one.name,
-            "title": one.blank.metadata["course"]["title"],
-            "minutes": one.blank.metadata["course"]["minutes"],
-            "hours": one.blank.metadata["course"]["hours"],
             "points": f"{sum(question.points for question in one.questions):g}",
+            **{key: _header(one, key) for key in ("title", "minutes", "hours")},
         }
         for one in assignments
     ]
     return environment.get_template(README).render(version=version, notebooks=rows)
+
+
+def _header(assignment: Assignment, key: str) -> Any:
+    try:
+        return assignment.blank.metadata["course"][key]
+    except KeyError as error:
+        raise CourseError(
+            f"{assignment.name}: the header of its source says no {key}. Expected `jupyter:`, `course:`"
+            " and below these title, minutes and hours, as in the other sources."
+        ) from error
 
 
 def _pack(folder: Path, names: list[str], archive: Path) -> None:
@@ -247,9 +256,8 @@ def one_question(assignment: Assignment, identity: str) -> Assignment:
     go_on = f"{question.answers} = {call}"
     uses = {name for one in statements(go_on) for name in one.uses}
     below = [one for one in needed(given, uses) if one not in setup]
-    about = assignment.blank.metadata["course"]
     node = nbformat.from_dict(assignment.blank)
-    title = f"# {assignment.name[:2]} · {about['title']}: question {question.number}"
+    title = f"# {assignment.name[:2]} · {_header(assignment, 'title')}: question {question.number}"
     helpers = next(cell for cell in node.cells if "helpers" in cell.metadata.get("tags", []))
     cells = [
         new_markdown_cell(title),
