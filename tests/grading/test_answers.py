@@ -73,6 +73,15 @@ def test_the_blank_of_an_earlier_release_is_missing_too(node, read):
     assert submission.version == "v1"
 
 
+def test_the_blank_of_an_earlier_release_is_known_without_metadata(node, read):
+    cell = answer_cell(node, TRAIN)
+    stub = f'raise NotImplementedError("Question 3 · {TRAIN}: this part is still to be written.")'
+    cell.source = f'# Question 3 · {TRAIN}\ndef train_one_epoch(self, x):\n    """Once."""\n    {stub}'
+    assert read(by_vscode(node)).answers[TRAIN].state == "missing"
+    cell.source = cell.source.replace('"""Once."""', "self.model.train()")
+    assert read(node).answers[TRAIN].state == "answered"
+
+
 def test_metadata_of_the_wrong_kind_breaks_nothing(node, read):
     node.metadata["course"] = {"release": {"version": 1, "questions": [7, {"id": TRAIN, "blank": []}]}}
     answer_cell(node, EVALUATE).metadata["question"] = ["a"]

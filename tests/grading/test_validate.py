@@ -122,6 +122,7 @@ def test_a_file_of_no_notebook_is_refused(repository, tmp_path):
         validate(write(nbformat.v4.new_notebook(cells=[new_code_cell("1")]), tmp_path, "holiday"))
 
 
+@pytest.mark.slow
 def test_the_command_says_that_public_checks_passed_and_never_more(node, released, tmp_path):
     here = {"PYTHONPATH": str(released)}
     file = write(node, tmp_path)
