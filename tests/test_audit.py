@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import course
 from drawn import draw_face
 from PIL import Image, ImageEnhance
-from test_cli import course
 
 from course_utils.audit import ADVICE, audit
 from course_utils.data.cues import radial_spectrum, read_cues

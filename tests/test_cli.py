@@ -1,34 +1,19 @@
 """The command line: exit codes, help, and messages instead of tracebacks."""
 
 import json
-import os
-import subprocess
-import sys
 import tomllib
 
 import pytest
 import yaml
+from command_line import course
 
 from course_utils import paths
 
 COMMANDS = (
     *("doctor", "run", "build", "report", "models", "lab", "test", "bench"),
+    *("release", "start", "validate", "update"),
     *("data list", "data show", "data prepare", "data check", "data audit", "data pack", "data unpack"),
 )
-
-
-def course(*words, **environment):
-    """Run the command as a user would; return exit code, standard output and standard error."""
-    command = [sys.executable, "-c", "from course_utils.cli import main; main()", *words]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)

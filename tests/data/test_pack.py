@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import course
 from drawn import draw_assignment
 from PIL import Image
-from test_cli import course
 
 from course_utils import paths
 from course_utils.data.manifest import load_manifest
