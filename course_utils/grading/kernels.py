@@ -15,9 +15,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,6 +70,7 @@ class Outcome:
         error: the name of the exception's class.
         message: what the exception, or the runner, said.
         traceback: as IPython prints it, its last lines.
+        cell: index of the cell that raised.
         outputs: the text of ``outputs.json``, or None where there is none. Longer than `OUTPUTS_BYTES` when the
             program wrote more than that, and then cut there.
         seconds: wall time.
@@ -79,6 +80,7 @@ class Outcome:
     error: str = ""
     message: str = ""
     traceback: str = ""
+    cell: int | None = None
     outputs: str | None = None
     seconds: float = 0.0
 
@@ -95,6 +97,7 @@ class _Reply(BaseModel):
     error: str = ""
     message: str = ""
     traceback: str = ""
+    cell: int | None = None
     outputs: str | None = None
 
 
@@ -109,6 +112,7 @@ class _Silent(Exception):
 def run_programs(
     programs: Sequence[Program],
     *,
+    imports: Iterable[str] = (),
     without: Sequence[str] = (),
     limits: Limits = Limits(),  # noqa: B008 (it is frozen)
     seed: int = 0,
@@ -118,8 +122,8 @@ def run_programs(
     """Run programs and yield the outcome of each, in their order.
 
     Args:
-        programs: what to run. The modules that their *first* cells import are imported once, before any of
-            them runs: a first cell is the course's own.
+        programs: what to run.
+        imports: modules that are imported once, before any of the programs runs.
         without: modules that do not exist for them.
         limits: of each program.
         seed: where the random numbers of `random`, NumPy and torch start in each program.
@@ -131,10 +135,9 @@ def run_programs(
         Stopped: `stop` was set.
     """
     stop = stop or threading.Event()
-    imports = sorted({name for program in programs for name in imported_modules(program.node.cells[0].source)})
     waiting = list(programs)
     while waiting:
-        with _WarmProcess(without, imports, limits, sandbox, stop) as warm:
+        with _WarmProcess(without, sorted(imports), limits, sandbox, stop) as warm:
             alive = True
             while waiting and alive:
                 started = time.monotonic()
@@ -142,7 +145,7 @@ def run_programs(
                     outcome = warm.run(waiting.pop(0), seed)
                 except _Silent as silent:
                     outcome, alive = silent.outcome, False
-                yield Outcome(**vars(outcome) | {"seconds": round(time.monotonic() - started, 2)})
+                yield replace(outcome, seconds=round(time.monotonic() - started, 2))
 
 
 def imported_modules(source: str) -> set[str]:
@@ -221,7 +224,7 @@ class _WarmProcess:
         self._send(request)
         reply = self._receive(request["id"], self.limits.seconds)
         state = "resource_limit" if _ran_out(reply) else reply.state
-        return Outcome(state, reply.error, reply.message, reply.traceback, reply.outputs)
+        return Outcome(**reply.model_dump(exclude={"id"}) | {"state": state})
 
     def _send(self, request: dict[str, Any]) -> None:
         try:

@@ -97,6 +97,7 @@ def _execute(node: Any, folder: Path, seed: int, memory: int) -> dict[str, Any]:
             "state": "error",
             "error": str(error.ename)[:TEXT],
             "message": str(error.evalue)[:TEXT],
+            "cell": error.cell_index,
             "traceback": "\n".join(lines[-TRACEBACK_LINES:])[-10 * TEXT :],
         }
     except DeadKernelError:
