@@ -31,7 +31,13 @@ from course_utils.grading.sandbox import environment, sandboxed
 OUTPUTS_BYTES = 32 * 2**20
 LINE_BYTES = 7 * OUTPUTS_BYTES  # a control character of the outputs takes six bytes of JSON
 START_SECONDS = 300
-OUT_OF_MEMORY = ("can't allocate memory", "Cannot allocate memory", "not enough memory", "std::bad_alloc")
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "failed to map segment",
+)
 OUT_OF_SOMETHING = (
     "File too large",
     "No space left on device",
@@ -46,7 +52,7 @@ class Limits:
 
     Attributes:
         seconds: wall time, from the fork of its kernel to its outputs.
-        memory: bytes that it may map beyond what the imports of the notebook have mapped.
+        memory: bytes of its data, of which imports take about one gigabyte.
     """
 
     seconds: float = 120.0
@@ -149,13 +155,17 @@ def run_programs(
 
 
 def imported_modules(source: str) -> set[str]:
-    """Return the names of the modules that the import statements of `source` name."""
+    """Return the names of the modules that the import statements of `source` may import.
+
+    Whether ``from package import name`` imports a module ``package.name`` is not known before it is tried.
+    """
     names = set()
     for statement in ast.walk(ast.parse(source)):
         if isinstance(statement, ast.Import):
             names |= {alias.name for alias in statement.names}
         elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
             names.add(statement.module)
+            names |= {f"{statement.module}.{alias.name}" for alias in statement.names}
     return names
 
 

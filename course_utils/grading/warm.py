@@ -116,16 +116,19 @@ def _become_kernel(connection_file: str, folder: Path, seed: int, memory: int) -
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
+    os.closerange(3, 1024)  # the pipe of answers among them
     os.chdir(folder)
     sys.path[0] = ""  # programs import modules of their own folder, as notebooks do
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an OSError
-    mapped = psutil.Process().memory_info().vms
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, mapped + memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LONGEST_FILE, LONGEST_FILE))
-    resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits = {
+        # Of what can be written to. The address space says little: torch maps gigabytes that it never uses.
+        resource.RLIMIT_DATA: memory,
+        resource.RLIMIT_FSIZE: LONGEST_FILE,
+        resource.RLIMIT_NPROC: MOST_PROCESSES,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in limits.items():
+        resource.setrlimit(kind, (most, most))
     _seed(seed)
     IPKernelApp.launch_instance(argv=["-f", connection_file, "--HistoryManager.hist_file=:memory:"])
 
