@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import psutil
@@ -148,9 +147,13 @@ def run_programs(
             while waiting and alive:
                 started = time.monotonic()
                 try:
-                    outcome = warm.run(waiting.pop(0), seed)
+                    outcome = warm.run(waiting[0], seed)
                 except _Silent as silent:
                     outcome, alive = silent.outcome, False
+                    if outcome.state == "kernel_died" and warm.count > 1:
+                        # An earlier program may have left what ended the sandbox: try this one in a fresh one.
+                        continue
+                waiting.pop(0)
                 yield replace(outcome, seconds=round(time.monotonic() - started, 2))
 
 
@@ -182,15 +185,15 @@ class _WarmProcess:
         self.buffer = b""
         self.count = 0
         self.stack = ExitStack()
-        command = [sys.executable, "-m", "course_utils.grading.warm"]
+        command = [sys.executable, "-P", "-m", "course_utils.grading.warm"]
         self.errors = self.stack.enter_context(tempfile.TemporaryFile())
         if sandbox:
-            self.folder = "/tmp"
+            folders = ["/tmp", "/dev/shm"]
             command = self.stack.enter_context(sandboxed(command, without))
             variables = {"PATH": os.defpath}
         else:
-            self.folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="course-unsafe-"))
-            variables = environment() | {"HOME": self.folder, "TMPDIR": self.folder}
+            folders = [self.stack.enter_context(tempfile.TemporaryDirectory(prefix="course-unsafe-"))]
+            variables = environment() | {"HOME": folders[0], "TMPDIR": folders[0]}
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -201,8 +204,13 @@ class _WarmProcess:
             start_new_session=True,
         )
         self.stack.callback(self._end)
-        absent = [] if sandbox else list(without)
-        setup = {"imports": imports, "absent": absent, "memory": limits.memory, "outputs": OUTPUTS_BYTES}
+        setup = {
+            "imports": imports,
+            "absent": [] if sandbox else list(without),
+            "folders": folders,
+            "memory": limits.memory,
+            "outputs": OUTPUTS_BYTES,
+        }
         try:
             self._send(setup)
             self._receive("ready", START_SECONDS)
@@ -228,7 +236,6 @@ class _WarmProcess:
             "id": secrets.token_hex(8),
             "program": program.node,
             "files": program.files,
-            "folder": str(Path(self.folder) / f"program-{self.count}"),
             "seed": seed,
         }
         self._send(request)

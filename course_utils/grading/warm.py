@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -44,8 +45,9 @@ class ForkedKernel(LocalProvisioner):
 def serve(requests: Any, answers: Any) -> None:
     """Import what the first request names, then run the program of each further one, one after the other.
 
-    The first request is ``{"imports": [module, …], "absent": [module, …], "memory": bytes, "outputs": bytes}``,
-    a further one ``{"id": text, "program": notebook, "files": {name: text}, "folder": path, "seed": number}``.
+    The first request is ``{"imports": [module, …], "absent": [module, …], "folders": [path, …], "memory": bytes,
+    "outputs": bytes}``, of which the programs may write into the folders, and work in the first. A further one
+    is ``{"id": text, "program": notebook, "files": {name: text}, "seed": number}``.
     """
     setup = json.loads(requests.readline())
     sys.modules.update(dict.fromkeys(setup["absent"]))
@@ -64,11 +66,13 @@ def serve(requests: Any, answers: Any) -> None:
             ending = {"state": "kernel_died", "message": "what drives the kernel was ended"}
             _say(answers, {"id": request["id"], **ending})
         _end_descendants()
+        for folder in setup["folders"]:
+            _empty(Path(folder))
 
 
 def _answer(request: dict[str, Any], setup: dict[str, Any], answers: Any) -> None:
-    folder = Path(request["folder"])
-    folder.mkdir(parents=True)
+    folder = Path(setup["folders"][0]) / "program"
+    folder.mkdir()
     for name, text in request["files"].items():
         (folder / name).write_text(text, encoding="utf-8")
     node = nbformat.from_dict(request["program"])
@@ -118,7 +122,7 @@ def _become_kernel(connection_file: str, folder: Path, seed: int, memory: int) -
         os.dup2(nowhere, descriptor)
     os.closerange(3, 1024)  # the pipe of answers among them
     os.chdir(folder)
-    sys.path[0] = ""  # programs import modules of their own folder, as notebooks do
+    sys.path.insert(0, "")  # programs import modules of their own folder, as notebooks do
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an OSError
     limits = {
         # Of what can be written to. The address space says little: torch maps gigabytes that it never uses.
@@ -175,6 +179,18 @@ def _end_descendants() -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(left, timeout=1)
+
+
+def _empty(folder: Path) -> None:
+    """Remove whatever a program left, so that the next one has its space, and finds nothing of it."""
+    for place, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            Path(place).chmod(0o700)
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink()
 
 
 def _say(answers: Any, message: dict[str, Any]) -> None:
