@@ -571,3 +571,26 @@ def _module_answer(question: AskedQuestion, modules: dict[str, str], assignment:
             if digest(text, "code") != blank:
                 copies.append(_Found(text, "name", [f"The answer was found in {name}.py."]))
     return _one(question, copies)
+
+
+def question_ids(node: NotebookNode) -> set[str]:
+    """Return the ids of the questions that a notebook's cells answer, by their ids and marks."""
+    found = set()
+    for cell in node.cells:
+        identities = (cell.metadata.get("question"), cell.get("id"), cell.metadata.get("id"))
+        found |= {one.removeprefix("question-") for one in identities if isinstance(one, str)}
+        found |= {mark["id"] for marks in (CODE_MARK, WORDS_MARK) for mark in marks.finditer(cell.source)}
+    return found
+
+
+def answers_any(files: list[Path], assignment: Assignment) -> bool:
+    """Return whether one of these ``.py`` files defines what a code question of the assignment asks for."""
+    names = [question.answers for question in assignment.questions if question.answers]
+    for file in files:
+        try:
+            parts = _parts(_plain_text(_read_text(file)))
+        except RejectedSubmission:
+            continue
+        if any(part.binds & set(names) and not part.imports for part in parts):
+            return True
+    return False
