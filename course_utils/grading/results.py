@@ -87,5 +87,7 @@ def read_results(folder: Path) -> list[Result]:
         try:
             results.append(Result.model_validate(json.loads(file.read_text(encoding="utf-8"))))
         except (ValidationError, json.JSONDecodeError) as error:
-            raise CourseError(f"{file}: is no result of grading ({error}). Delete it and grade again.") from error
+            raise CourseError(
+                f"{file}: is no result of grading ({error}). Delete it and grade again."
+            ) from error
     return results
