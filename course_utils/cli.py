@@ -286,6 +286,70 @@ def bench() -> None:
     _hand_over([sys.executable, "-m", "benchmarks"])
 
 
+@app.command()
+def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
+    folder: Annotated[Path, typer.Argument(help="What `course grade --out` wrote into.")],
+    roster: Annotated[
+        Path | None,
+        typer.Option("--roster", help="Table: id, name, section, group, due, extra time, participant."),
+    ] = None,
+    manual: Annotated[
+        list[Path] | None,
+        typer.Option("--manual", help="A table in which a reader wrote points; repeatable."),
+    ] = None,
+    markers: Annotated[
+        str | None, typer.Option("--markers", help="Share answers in words among these, e.g. a,b,c.")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option("--format", help="moodle or canvas: totals as it imports them, too.")
+    ] = None,
+    show_hidden: Annotated[
+        bool, typer.Option("--show-hidden", help="Tell students what was expected, too.")
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export-answers", help="Write one plain file a question and student, for JPlag or Dolos."
+        ),
+    ] = None,
+    forget: Annotated[str | None, typer.Option("--forget", help="Remove this student everywhere.")] = None,
+    instructor: Annotated[
+        list[Path] | None,
+        typer.Option("--instructor", help="A private folder with checks of your own; repeatable."),
+    ] = None,
+) -> None:
+    """Write gradebook, feedback, reading pages and overview of graded submissions."""
+    from course_utils.grading.marks import blank_answers, export_answers, questions_of, write_marks
+
+    if system not in (None, "moodle", "canvas"):
+        raise CourseError(f"--format {system}: expected moodle or canvas.")
+    questions = questions_of(paths.instructor(), *(instructor or []))
+    with console.status("reading results") as status:
+        summary = write_marks(
+            folder,
+            questions,
+            roster_file=roster,
+            manual=manual,
+            markers=[name.strip() for name in markers.split(",")] if markers else None,
+            system=system,
+            show_hidden=show_hidden,
+            forget_student=forget,
+            tell=status.update,
+        )
+    for notice in summary.notices:
+        console.print(f"[bold]note:[/] {_plain(notice)}", soft_wrap=True)
+    if forget:
+        print(
+            f"{forget} is removed from {folder}. Roster, submissions and exported files are yours to clear."
+        )
+    if export:
+        count = export_answers(folder, questions, blank_answers(questions), export)
+        print(f"answers: {count} files in {export}")
+    for what, file in summary.files.items():
+        print(f"{what}: {file}")
+    print(f"{summary.changes} points changed; {summary.waiting} marks wait for a person.")
+
+
 def _hand_over(command: list[str]) -> None:
     code = subprocess.run(command, cwd=paths.repository(), check=False).returncode
     raise typer.Exit(0 if code == 0 else 1)

@@ -101,7 +101,9 @@ def _due(text: str) -> datetime | None:
     if slashes := SLASHES.fullmatch(text):
         first, second, year, hour, minute = (int(part) if part else 0 for part in slashes.groups())
         if first <= 12 and second <= 12 and first != second:
-            raise ValueError(f"due {text!r} may be two days: write it as {year}-{second:02d}-{first:02d} 23:59")
+            raise ValueError(
+                f"due {text!r} may be two days: write it as {year}-{second:02d}-{first:02d} 23:59"
+            )
         day, month = (first, second) if second <= 12 else (second, first)
         moment = datetime(year, month, day, hour, minute)
     for form in DAY_FIRST:
@@ -122,7 +124,9 @@ def _span(text: str) -> timedelta:
     if SPAN.sub("", text).strip(" ,+and"):
         raise ValueError(f"extra time {text!r}: expected one like 2 days, 36 h or 90 min")
     return sum(
-        (timedelta(**{UNITS[unit[0].lower()]: float(amount.replace(",", "."))})
-         for amount, unit in SPAN.findall(text)),
+        (
+            timedelta(**{UNITS[unit[0].lower()]: float(amount.replace(",", "."))})
+            for amount, unit in SPAN.findall(text)
+        ),
         timedelta(),
     )

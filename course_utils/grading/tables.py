@@ -18,7 +18,7 @@ from course_utils.errors import CourseError
 
 DELIMITERS = ",;\t"
 # A spreadsheet takes a cell that begins so for a formula and runs it.
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
+FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def read_table(file: Path, columns: Collection[str]) -> list[Row]:
     refuse(
         file,
         [
-            f"row {number}: more cells than the header has (put a cell with a {delimiter!r} in quotation marks)"
+            f"row {number}: more cells than the header has (a {delimiter!r} in a cell needs quotation marks)"
             for number in too_long
         ],
     )
@@ -83,7 +83,8 @@ def write_table(
 ) -> None:
     """Write a table atomically; numbers have a decimal point, None is an empty cell.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe in front, which `read_table` takes off.
+    A text that a spreadsheet would run as a formula gets an apostrophe in front, which `read_table` takes
+    off.
 
     Args:
         file: where to.
@@ -96,7 +97,9 @@ def write_table(
     writer.writerow(columns)
     writer.writerows([_written(row.get(column)) for column in columns] for row in rows)
     with paths.atomic_write(file) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8-sig" if byte_order_mark else "utf-8", newline="")
+        temporary.write_text(
+            text.getvalue(), encoding="utf-8-sig" if byte_order_mark else "utf-8", newline=""
+        )
 
 
 def refuse(file: Path, problems: list[str]) -> None:

@@ -83,7 +83,7 @@ def test_an_id_that_may_be_two_is_not_guessed(tmp_path):
     ("content", "says"),
     [
         (b"PK\x03\x04rest", "is a workbook"),
-        (b"id,name\n1,\"Ana\n2,Bo\n", "quotation mark left open"),
+        (b'id,name\n1,"Ana\n2,Bo\n', "quotation mark left open"),
         (b"id,name\n1,Ana,3,5\n", "row 2: more cells than the header"),
         (b"number,name\n1,Ana\n", "expected the columns id, name; found number,name"),
         (b"id,name,name\n1,Ana,Ana\n", "the column 'name' stands twice"),
@@ -106,7 +106,9 @@ def test_a_written_table_runs_no_formula_and_reads_back(tmp_path):
     file = tmp_path / "table.csv"
     texts = ["=cmd|'/c calc'!A1", "+1", "-2", "@x", "'=1", "'quoted'", "two\nlines", 'a "b"; c, d', "Łoś"]
     write_table(file, ["key", "text"], [{"key": f"k{i}", "text": text} for i, text in enumerate(texts)])
-    assert not any(cell[:1] in "=+-@" for cell in file.read_text("utf-8-sig").replace('"', "").split(",") if cell)
+    assert not any(
+        cell[:1] in "=+-@" for cell in file.read_text("utf-8-sig").replace('"', "").split(",") if cell
+    )
     assert [row["text"] for row in read_table(file, ("key", "text"))] == texts
 
 
