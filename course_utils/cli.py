@@ -287,6 +287,85 @@ def bench() -> None:
 
 
 @app.command()
+def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
+    submissions: Annotated[
+        Path, typer.Argument(help="Folder of notebooks or of student folders, or an LMS's archive.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for results, outside the repository.")],
+    roster: Annotated[
+        Path | None, typer.Option("--roster", help="Table of students; due times choose between versions.")
+    ] = None,
+    jobs: Jobs = 1,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for one answer.")] = 120,
+    memory: Annotated[float, typer.Option("--memory", min=2, help="Gigabytes for one answer.")] = 4,
+    questions: Annotated[
+        list[str] | None, typer.Option("--question", help="Only this question, by id; repeatable.")
+    ] = None,
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="Only this student; repeatable.")
+    ] = None,
+    new_seed: Annotated[
+        bool, typer.Option("--new-seed", help="Draw other inputs, and grade everything again.")
+    ] = False,
+    instructor: Annotated[
+        list[Path] | None,
+        typer.Option("--instructor", help="A private folder with sources and checks; repeatable."),
+    ] = None,
+    unsafe: Annotated[
+        bool,
+        typer.Option("--unsafe-no-sandbox", help="Run students' programs with all your rights."),
+    ] = False,
+) -> None:
+    """Grade submissions, each code question in a sandbox; the same command goes on where it stopped."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from course_utils.grading.grade import grade as grade_submissions
+    from course_utils.grading.kernels import Limits
+    from course_utils.grading.submissions import RULE
+
+    if unsafe:
+        complaints.print(
+            "[bold red]No sandbox:[/] students' programs can read, change and delete whatever you can, and use"
+            " the network. Every result will be marked.",
+            soft_wrap=True,
+        )
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("reading submissions", total=None)
+
+        def tell(done: int, total: int, words: str) -> None:
+            progress.update(bar, completed=done, total=total, description=_plain(words))
+            if not console.is_terminal:
+                print(f"{done}/{total} {words}", flush=True)
+
+        graded = grade_submissions(
+            submissions,
+            out,
+            roster=roster,
+            jobs=jobs,
+            limits=Limits(seconds=timeout, memory=round(memory * 2**30)),
+            questions=questions or (),
+            students=students or (),
+            new_seed=new_seed,
+            folders=instructor or (),
+            sandbox=not unsafe,
+            tell=tell,
+        )
+    for file, reason in graded.left_out:
+        console.print(f"left out: {_plain(f'{file}: {reason}')}", soft_wrap=True)
+    if graded.several:
+        console.print(RULE, soft_wrap=True)
+    for handed in graded.several:
+        counts = f"{handed.student}, {handed.notebook}: {len(handed.versions)} versions, {handed.chosen.path.name}"
+        console.print(_plain(f"{counts} of {handed.chosen.modified:%Y-%m-%d %H:%M} counts"), soft_wrap=True)
+    table = Table("state", "results", title=f"{graded.judged} new results")
+    for state, number in graded.states.most_common():
+        table.add_row(state, str(number))
+    console.print(table)
+    print(f"Results: {out / 'results'}. Next: course marks {out}")
+
+
+@app.command()
 def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
     folder: Annotated[Path, typer.Argument(help="What `course grade --out` wrote into.")],
     roster: Annotated[
