@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from course_utils import paths
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, RunError
 
 console = Console()
 complaints = Console(stderr=True)
@@ -338,19 +338,22 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
             if not console.is_terminal:
                 print(f"{done}/{total} {words}", flush=True)
 
-        graded = grade_submissions(
-            submissions,
-            out,
-            roster=roster,
-            jobs=jobs,
-            limits=Limits(seconds=timeout, memory=round(memory * 2**30)),
-            questions=questions or (),
-            students=students or (),
-            new_seed=new_seed,
-            folders=instructor or (),
-            sandbox=not unsafe,
-            tell=tell,
-        )
+        try:
+            graded = grade_submissions(
+                submissions,
+                out,
+                roster=roster,
+                jobs=jobs,
+                limits=Limits(seconds=timeout, memory=round(memory * 2**30)),
+                questions=questions or (),
+                students=students or (),
+                new_seed=new_seed,
+                folders=instructor or (),
+                sandbox=not unsafe,
+                tell=tell,
+            )
+        except KeyboardInterrupt as interrupt:
+            raise RunError("stopped. What was done is kept; type the same command to go on.") from interrupt
     for file, reason in graded.left_out:
         console.print(f"left out: {_plain(f'{file}: {reason}')}", soft_wrap=True)
     if graded.several:

@@ -18,14 +18,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import papermill
-import psutil
-from ipykernel.kernelapp import IPKernelApp
-from jupyter_client import AsyncKernelManager, connect
-from jupyter_client.provisioning import LocalProvisioner
-from nbclient.exceptions import DeadKernelError
-from papermill.exceptions import PapermillExecutionError
+# jsonschema's check of one format, which no notebook has, compiles a grammar at import, for a whole second.
+sys.modules["rfc3987_syntax"] = None
+import nbformat  # noqa: E402
+import papermill  # noqa: E402
+import psutil  # noqa: E402
+from ipykernel.kernelapp import IPKernelApp  # noqa: E402
+from jupyter_client import AsyncKernelManager, connect  # noqa: E402
+from jupyter_client.provisioning import LocalProvisioner  # noqa: E402
+from nbclient.exceptions import DeadKernelError  # noqa: E402
+from papermill.exceptions import PapermillExecutionError  # noqa: E402
+
+del sys.modules["rfc3987_syntax"]
 
 FORK = multiprocessing.get_context("fork")
 LONGEST_FILE = 2**30  # bytes of one file that a program writes
