@@ -95,6 +95,26 @@ def _sources(folder: Path) -> Iterable[Path]:
     return (folder / "sources").glob("[0-9][0-9]_*.py")
 
 
+def source_of(name: str, *folders: Path) -> Path:
+    """Return the source of a notebook: that of the last folder that has one.
+
+    Raises:
+        CourseError: there is none; the message lists those there are.
+    """
+    everywhere = (paths.instructor(), *folders)
+    files = [file for folder in everywhere for file in _sources(folder) if file.stem == name]
+    if not files:
+        there_are = ", ".join(assignment_names(*folders)) or "none"
+        raise CourseError(f"There is no source of a notebook {name!r}. There are: {there_are}.")
+    return files[-1]
+
+
+def with_quick_values(node: NotebookNode, file: Path) -> NotebookNode:
+    """Write the quick profile's values into a notebook's parameters cell, and return the notebook."""
+    set_parameters(node, file, profile_values("quick", Notebook(file.with_suffix(".ipynb"), node)))
+    return node
+
+
 def load_assignment(name: str, *folders: Path) -> Assignment:
     """Read an assignment from the instructor's folder and from private ones like it, which go before.
 
@@ -105,24 +125,19 @@ def load_assignment(name: str, *folders: Path) -> Assignment:
         CourseError: there is no such source; an answer cell belongs to no question; what a question `needs`
             is no code question of this notebook.
     """
-    everywhere = (paths.instructor(), *folders)
-    files = [file for folder in everywhere for file in _sources(folder) if file.stem == name]
-    if not files:
-        there_are = ", ".join(assignment_names(*folders)) or "none"
-        raise CourseError(f"There is no source of a notebook {name!r}. There are: {there_are}.")
     listed = {
         question.id: question
-        for folder in everywhere
+        for folder in (paths.instructor(), *folders)
         for question in read_questions(folder / "checks").get(name, [])
     }
-    source = read_source(files[-1])
-    node = blank(source, files[-1])
-    set_parameters(node, files[-1], profile_values("quick", Notebook(Path(f"{name}.ipynb"), source)))
+    file = source_of(name, *folders)
+    source = read_source(file)
+    node = with_quick_values(blank(source, file), file)
     full = {cell.metadata["question"]: cell for cell in solved(source).cells if "question" in cell.metadata}
     unknown = [identity for identity in full if identity not in listed]
     if unknown:
         raise CourseError(
-            f"{files[-1]}: no checks/{name}.py lists {', '.join(unknown)}; add the question, or take its"
+            f"{file}: no checks/{name}.py lists {', '.join(unknown)}; add the question, or take its"
             " answer cell out."
         )
     questions = tuple(_named(listed[identity], node) for identity in full)

@@ -19,6 +19,10 @@ BUILTINS = frozenset(dir(builtins)) | {
 # What the parser raises for source that is wrong, holds null bytes, or is nested too deeply.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}
+CONSTANT_PARTS = (
+    *(ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.Dict, ast.UnaryOp, ast.BinOp),
+    *(ast.expr_context, ast.unaryop, ast.operator),
+)
 CELL_MAGIC = re.compile(r"\A\s*%%[^\n]*")
 LINE_MAGIC = re.compile(r"^([ \t]*)[%!?][^\n]*", re.MULTILINE)
 
@@ -45,6 +49,14 @@ class Statement:
     def defines(self) -> bool:
         """Whether it is a function or a class."""
         return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+    @property
+    def names_a_thing(self) -> bool:
+        """Whether it gives a name to a constant, or another name to something there is."""
+        if not isinstance(self.node, ast.Assign):
+            return False
+        parts = ast.walk(self.node.value)
+        return all(isinstance(one, CONSTANT_PARTS) for one in parts)
 
     @property
     def imports(self) -> bool:

@@ -86,7 +86,7 @@ def _preamble(assignment: Assignment, without: tuple[str, ...]) -> list[Statemen
     kept = imports + statements(assignment.parameters())
     there = set(BUILTINS) | {name for one in kept for name in one.binds}
     for one in given:
-        if one.defines and one.uses_at_once <= there:
+        if (one.defines or one.names_a_thing) and one.uses_at_once <= there:
             kept.append(one)
             there |= one.binds
     return kept
