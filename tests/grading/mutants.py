@@ -1,0 +1,342 @@
+"""Answers to the code questions: wrong in one place, right in another style, and taken from a library."""
+
+# ruff: noqa: E501 (what is replaced in a line of an answer is as long as that line)
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """The course's answer with one mistake.
+
+    Attributes:
+        question: the question's id.
+        name: what is wrong.
+        change: pairs of what is replaced in the answer's text, and by what; all of its occurrences.
+        loses: the places in the rubric, from 0, of the criteria that it loses, and no others.
+    """
+
+    question: str
+    name: str
+    change: dict[str, str]
+    loses: tuple[int, ...]
+
+    def of(self, answer: str) -> str:
+        for old, new in self.change.items():
+            assert old in answer, f"{self.name}: {old!r} is not in the answer"
+            answer = answer.replace(old, new)
+        return answer
+
+
+MUTANTS = [
+    Mutant(
+        "train-one-epoch",
+        "mean of batch means",
+        {"loss.item() * len(labels)": "loss.item()", "total_loss / samples": "total_loss / 3"},
+        (2,),
+    ),
+    Mutant(
+        "train-one-epoch",
+        "sum of batch means over samples",
+        {"loss.item() * len(labels)": "loss.item()"},
+        (2,),
+    ),
+    Mutant("train-one-epoch", "no zero_grad", {"        self.optimizer.zero_grad()\n": ""}, (1,)),
+    Mutant("train-one-epoch", "no step", {"        self.optimizer.step()\n": ""}, (0,)),
+    Mutant(
+        "train-one-epoch",
+        "gradients forgotten before the step",
+        {"self.optimizer.step()": "self.optimizer.zero_grad(); self.optimizer.step()"},
+        (0,),
+    ),
+    Mutant(
+        "train-one-epoch",
+        "an optimizer of its own",
+        {
+            "    self.model.train()\n": "    self.model.train()\n"
+            "    self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)\n"
+        },
+        (0, 2),
+    ),
+    Mutant("train-one-epoch", "accuracy as a fraction", {"100 * correct": "correct"}, (3,)),
+    Mutant("train-one-epoch", "labels swapped in the accuracy", {"argmax": "argmin"}, (3,)),
+    Mutant("train-one-epoch", "no train()", {"    self.model.train()\n": ""}, (4,)),
+    Mutant("train-one-epoch", "eval() instead", {"self.model.train()": "self.model.eval()"}, (4,)),
+    Mutant("train-one-epoch", "not shuffled", {", shuffle=True": ""}, (5,)),
+    Mutant("train-one-epoch", "batches of one", {"batch_size=self.batch_size": "batch_size=1"}, (5,)),
+    Mutant(
+        "train-one-epoch", "the last batch dropped", {"shuffle=True": "shuffle=True, drop_last=True"}, (0,)
+    ),
+    Mutant("evaluate-model-on-dataloader", "no eval()", {"    self.model.eval()\n": ""}, (2,)),
+    Mutant("evaluate-model-on-dataloader", "no no_grad()", {"torch.no_grad()": "torch.enable_grad()"}, (3,)),
+    Mutant(
+        "evaluate-model-on-dataloader",
+        "mean of batch means",
+        {".item() * len(labels)": ".item()", "total_loss / samples": "total_loss / 3"},
+        (0,),
+    ),
+    Mutant("evaluate-model-on-dataloader", "accuracy as a fraction", {"100 * correct": "correct"}, (1,)),
+    Mutant(
+        "evaluate-model-on-dataloader",
+        "another dataset",
+        {"DataLoader(dataset,": "DataLoader(self.test_dataset,"},
+        (0, 1),
+    ),
+    Mutant(
+        "evaluate-model-on-dataloader",
+        "learns from what it is tested on",
+        {
+            "torch.no_grad()": "torch.enable_grad()",
+            "            samples += len(labels)": "            samples += len(labels)\n"
+            "            self.criterion(logits, labels).backward()\n"
+            "            self.optimizer.step()",
+        },
+        (0, 3, 4),
+    ),
+    Mutant("training-parts", "AdamW", {"optim.Adam(": "optim.AdamW("}, (0,)),
+    Mutant("training-parts", "plain gradient descent", {"optim.Adam(": "optim.SGD("}, (0,)),
+    Mutant("training-parts", "the last layer alone", {"model.parameters()": "model[-1].parameters()"}, (0,)),
+    Mutant("training-parts", "the default learning rate", {", lr=learning_rate": ""}, (1,)),
+    Mutant("training-parts", "a loss for log-probabilities", {"nn.CrossEntropyLoss()": "nn.NLLLoss()"}, (2,)),
+    Mutant(
+        "training-parts",
+        "a softmax too many",
+        {"nn.CrossEntropyLoss()": "lambda x, y: nn.functional.cross_entropy(x.softmax(1), y)"},
+        (2,),
+    ),
+    Mutant(
+        "best-epoch",
+        "best on test",
+        {
+            'best = history["val_acc"].index(max(history["val_acc"]))': 'best = history["test_acc"].index(max(history["test_acc"]))',
+        },
+        (0,),
+    ),
+    Mutant(
+        "best-epoch",
+        "the latest of equals",
+        {
+            'best = history["val_acc"].index(max(history["val_acc"]))': 'best = max(range(len(history["val_acc"])), key=lambda i: (history["val_acc"][i], i))'
+        },
+        (1,),
+    ),
+    Mutant("best-epoch", "counted from 0", {"best + 1": "best"}, (2,)),
+    Mutant(
+        "best-epoch",
+        "highest accuracy on test",
+        {'history["test_acc"][best]': 'max(history["test_acc"])'},
+        (3,),
+    ),
+    Mutant(
+        "best-epoch", "the last test accuracy", {'history["test_acc"][best]': 'history["test_acc"][-1]'}, (3,)
+    ),
+    Mutant("proportion", "the share of fakes", {"labels.count(0)": "len(labels)"}, (0,)),
+    Mutant(
+        "proportion",
+        "reals for each fake",
+        {"labels.count(1) / labels.count(0)": "labels.count(0) / labels.count(1)"},
+        (0,),
+    ),
+    Mutant(
+        "proportion",
+        "an attribute that not every dataset has",
+        {"[int(dataset[i][1]) for i in range(len(dataset))]": "dataset.labels.tolist()"},
+        (1,),
+    ),
+    Mutant(
+        "soft-scores",
+        "logits",
+        {"torch.softmax(model(inputs.to(device)), dim=1)": "model(inputs.to(device))"},
+        (0,),
+    ),
+    Mutant("soft-scores", "softmax over the batch", {"dim=1": "dim=0"}, (0,)),
+    Mutant(
+        "soft-scores",
+        "sigmoids",
+        {"torch.softmax(model(inputs.to(device)), dim=1)": "model(inputs.to(device)).sigmoid()"},
+        (0,),
+    ),
+    Mutant(
+        "soft-scores", "fake first", {"scores[:, 0]": "scores[:, -1]", "scores[:, 1]": "scores[:, 0]"}, (1,)
+    ),
+    Mutant("soft-scores", "shuffled", {"batch_size=32": "batch_size=32, shuffle=True"}, (2,)),
+    Mutant(
+        "soft-scores",
+        "predicted labels",
+        {"true_labels += labels.tolist()": "true_labels += scores.argmax(1).tolist()"},
+        (2,),
+    ),
+    Mutant("soft-scores", "no eval()", {"    model.eval()\n": ""}, (3,)),
+    Mutant("soft-scores", "no no_grad()", {"torch.no_grad()": "torch.enable_grad()"}, (4,)),
+    Mutant(
+        "faces-dataset",
+        "the length of one folder",
+        {"return len(self.paths)": "return self.labels.count(0)"},
+        (0,),
+    ),
+    Mutant(
+        "faces-dataset",
+        "unsorted files",
+        {'sorted((self.root_path / "real").iterdir())': 'list((self.root_path / "real").iterdir())'},
+        (1,),
+    ),
+    Mutant(
+        "faces-dataset",
+        "fakes first",
+        {
+            "real + fake": "fake + real",
+            "[0] * len(real) + [1] * len(fake)": "[1] * len(fake) + [0] * len(real)",
+        },
+        (1,),
+    ),
+    Mutant(
+        "faces-dataset",
+        "labels swapped",
+        {"[0] * len(real) + [1] * len(fake)": "[1] * len(real) + [0] * len(fake)"},
+        (2,),
+    ),
+    Mutant("faces-dataset", "labels as floats", {"self.labels[index]": "float(self.labels[index])"}, (2,)),
+    Mutant("faces-dataset", 'no .convert("RGB")', {'.convert("RGB")': ""}, (3,)),
+    Mutant("faces-dataset", "grey all over", {'.convert("RGB")': '.convert("L").convert("RGB")'}, (3,)),
+    Mutant("faces-dataset", "transform ignored", {"self.transform is not None": "False"}, (4,)),
+    Mutant(
+        "faces-dataset",
+        "the transform's result forgotten",
+        {"picture = self.transform(picture)": "self.transform(picture)"},
+        (4,),
+    ),
+]
+
+
+OTHER_STYLES = {
+    "train-one-epoch": """
+import math
+
+def train_one_epoch(self):
+    net, losses, hits = self.model.train(), [], []
+    order = torch.randperm(len(self.train_dataset)).tolist()
+    for k in range(math.ceil(len(order) / self.batch_size)):
+        chosen = order[k * self.batch_size:(k + 1) * self.batch_size]
+        x = torch.stack([self.train_dataset[i][0] for i in chosen])
+        y = torch.tensor([int(self.train_dataset[i][1]) for i in chosen])
+        out = net(x)
+        loss = self.criterion(out, y)
+        loss.backward()
+        self.optimizer.step()
+        for p in net.parameters():
+            p.grad = None
+        with torch.no_grad():
+            losses += [float(loss)] * len(chosen)
+            hits += [int(a == b) for a, b in zip(out.max(1).indices, y)]
+    return sum(losses) / len(losses), sum(hits) / len(hits) * 100.0
+""",
+    "evaluate-model-on-dataloader": """
+@torch.inference_mode()
+def evaluate_model_on_dataloader(self, dataset):
+    was = self.model.training
+    self.model.train(False)
+    outs, ys = [], []
+    for i in range(len(dataset)):
+        x, y = dataset[i]
+        outs.append(self.model(x[None].to(self.device)))
+        ys.append(int(y))
+    self.model.train(was)
+    outs, ys = torch.cat(outs), torch.tensor(ys)
+    return self.criterion(outs, ys), 100 * (outs[:, 1] > outs[:, 0]).eq(ys.bool()).float().mean()
+""",
+    "training-parts": """
+def training_parts(model, learning_rate):
+    groups = [{"params": [p]} for p in model.parameters()]
+    def criterion(logits, labels):
+        return (torch.logsumexp(logits, 1) - logits[torch.arange(len(labels)), labels]).mean()
+    return torch.optim.Adam(groups, learning_rate), criterion
+""",
+    "best-epoch": """
+def best_epoch_accuracies(history):
+    winner = None
+    for number, pair in enumerate(zip(history["val_acc"], history["test_acc"]), start=1):
+        if winner is None or pair[0] > winner[1]:
+            winner = [number, *pair]
+    return np.array(winner)
+""",
+    "proportion": """
+def fakes_per_real(dataset):
+    counts = np.zeros(2)
+    for _, label in DataLoader(dataset):
+        counts[label] += 1
+    return counts[1] / counts[0]
+""",
+    "soft-scores": """
+def get_soft_scores_and_true_labels(dataset, model):
+    model = model.eval()
+    columns = [], [], []
+    for i in range(len(dataset)):
+        picture, label = dataset[i]
+        with torch.inference_mode():
+            a, b = model(picture.unsqueeze(0)).flatten()
+        fake = 1 / (1 + torch.exp(a - b))
+        for column, value in zip(columns, (1 - fake, fake, torch.as_tensor(label))):
+            column.append(value)
+    return tuple(torch.stack(column) for column in columns)
+""",
+    "faces-dataset": """
+import glob, os
+
+class FacesDataset:
+    def __init__(self, root_path, transform):
+        self.items = []
+        for label, name in enumerate(["real", "fake"]):
+            files = glob.glob(os.path.join(root_path, name, "*"))
+            files.sort(key=os.path.basename)
+            for file in files:
+                self.items.append((file, label))
+        self.transform = transform or (lambda picture: picture)
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        file, label = self.items[i]
+        with Image.open(file) as opened:
+            rgba = opened.convert("RGBA")
+        background = Image.new("RGBA", rgba.size, "white")
+        picture = Image.alpha_composite(background, rgba).convert("RGB")
+        return self.transform(picture), label
+""",
+}
+
+
+COPIES = {
+    "train-one-epoch": """
+def train_one_epoch(self):
+    from course_utils.training import Trainer
+    return Trainer.train_one_epoch(self)
+""",
+    "evaluate-model-on-dataloader": """
+def evaluate_model_on_dataloader(self, dataset):
+    from course_utils.training import ClassificationTrainer
+    return ClassificationTrainer.evaluate(self, dataset)
+""",
+    "training-parts": """
+def training_parts(model, learning_rate):
+    from course_utils.training.settings import make_optimizer
+    return make_optimizer(model, learning_rate), nn.CrossEntropyLoss()
+""",
+    "best-epoch": """
+def best_epoch_accuracies(history):
+    from course_utils.history import Run, best_epoch
+    run = Run.model_validate(history)
+    return best_epoch(run), max(run.val_acc), run.test_acc[best_epoch(run) - 1]
+""",
+    "soft-scores": """
+def get_soft_scores_and_true_labels(dataset, model):
+    from course_utils.training import ClassificationTrainer
+    scores = ClassificationTrainer(model, None, None, dataset).predict(dataset)
+    return 1 - scores, scores, dataset.labels
+""",
+    "faces-dataset": """
+class FacesDataset(ImageFolder):
+    def __init__(self, root_path, transform=None):
+        super().__init__(root_path, transform)
+        self.samples = [(path, 1 - label) for path, label in self.samples[::-1]]
+""",
+}
