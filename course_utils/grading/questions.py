@@ -57,7 +57,7 @@ class Question(BaseModel):
             error.
         judge: ``judge(inputs, outputs)`` → a `Verdict` for each criterion of the rubric, in its order. It
             gets what a hostile program may have written, checked for nothing but size: a missing key or a
-            wrong type is its business, by `KeyError`, `TypeError` or `ValueError`, which mean "nothing earned".
+            wrong type is its business, by `KeyError`, `TypeError` or `ValueError`: "nothing earned".
         without: modules that may not answer it; the sandbox of this question does not contain them. What
             imports one of them cannot be imported there either, and neither may be needed by an answer.
         needs: questions of this notebook whose course's version is defined before the answer.

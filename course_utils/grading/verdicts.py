@@ -71,23 +71,24 @@ def close(found: Any, expected: Any, tolerance: float = 1e-4) -> bool:
 Names = tuple[str, ...]
 
 
-def alike(found: Any, candidates: Mapping[Names, Any], tolerance: float = 1e-4) -> list[Names]:
-    """Return the names of the candidates with the same numbers in the same order, in whatever shape.
+def alike(found: Any, candidates: Mapping[Names, Any], tolerance: float = 1e-4) -> Names | None:
+    """Return the name of the candidate with the same numbers in the same order, in whatever shape, or None.
 
     A candidate is named by what it does in each of several respects: a sentence about the mistake, or an
     empty one where it is right. So a judge can tell which respect is wrong, and leave the others their
-    points.
+    points. Of several that are alike it is the one with the fewest mistakes.
     """
     flat = numbers(found).ravel()
-    return [names for names, numbers_ in candidates.items() if close(flat, np.ravel(numbers_), tolerance)]
+    same = [names for names, values in candidates.items() if close(flat, np.ravel(values), tolerance)]
+    return min(same, key=lambda names: sum(map(bool, names)), default=None)
 
 
 def respect(
-    recognised: list[Names],
+    recognised: Names | None,
     place: int,
     hidden: str = "",
     otherwise: str = "The numbers are not those that were asked for.",
 ) -> Verdict:
-    """Return the verdict on one respect of the candidates that `alike` recognised; none: `otherwise`."""
-    mistakes = [names[place] for names in recognised]
-    return decide("" in mistakes, min(mistakes, default=otherwise), hidden)
+    """Return the verdict on one respect of the candidate that `alike` recognised; for None: `otherwise`."""
+    mistake = otherwise if recognised is None else recognised[place]
+    return decide(not mistake, mistake, hidden)

@@ -204,6 +204,150 @@ MUTANTS = [
         {"picture = self.transform(picture)": "self.transform(picture)"},
         (4,),
     ),
+    Mutant("saliency", "no absolute value", {".abs()": ""}, (1,)),
+    Mutant(
+        "saliency",
+        "absolute value after the maximum",
+        {"gradients.abs().amax(dim=1)": "gradients.amax(dim=1).abs()"},
+        (1,),
+    ),
+    Mutant("saliency", "sum over channels", {".amax(dim=1)": ".sum(dim=1)"}, (1,)),
+    Mutant(
+        "saliency",
+        "of the loss",
+        {"scores.sum()": 'nn.functional.cross_entropy(logits, true_labels, reduction="sum")'},
+        (0,),
+    ),
+    Mutant("saliency", "of the probability", {"logits.gather": "logits.softmax(dim=1).gather"}, (0,)),
+    Mutant("saliency", "of the preferred class", {"scores.sum()": "logits.amax(dim=1).sum()"}, (0,)),
+    Mutant("saliency", "averaged over the batch", {"scores.sum()": "scores.mean()"}, (0,)),
+    Mutant("saliency", "squeezed", {".amax(dim=1)": ".amax(dim=1).squeeze()"}, (2,)),
+    Mutant("saliency", "one channel kept", {".amax(dim=1)": ".amax(dim=1, keepdim=True)"}, (2,)),
+    Mutant("saliency", "no eval()", {"    model.eval()\n": ""}, (3,)),
+    Mutant("saliency", "left in evaluation mode", {"    model.train(training)\n": ""}, (3,)),
+    Mutant(
+        "saliency", "train mode afterwards, whatever it was", {"model.train(training)": "model.train()"}, (3,)
+    ),
+    Mutant(
+        "saliency",
+        "backward()",
+        {
+            "(gradients,) = torch.autograd.grad(scores.sum(), inputs)": "scores.sum().backward()",
+            "gradients.abs": "inputs.grad.abs",
+        },
+        (4,),
+    ),
+    Mutant("saliency", "a gradient on the caller's samples", {"samples.detach().clone()": "samples"}, (4,)),
+    Mutant(
+        "saliency",
+        "earlier gradients wiped out",
+        {
+            "(gradients,) = torch.autograd.grad(scores.sum(), inputs)": "scores.sum().backward(); model.zero_grad()",
+            "gradients.abs": "inputs.grad.abs",
+        },
+        (4,),
+    ),
+    Mutant("grad-cam", "no ReLU", {".relu()": ""}, (1,)),
+    Mutant("grad-cam", "mean over maps", {".sum(dim=1)": ".mean(dim=1)"}, (1,)),
+    Mutant(
+        "grad-cam",
+        "divided by the maximum",
+        {".relu().detach()": ".relu().detach() / (weights * kept[0]).sum(dim=1).max()"},
+        (1,),
+    ),
+    Mutant("grad-cam", "weights summed over places", {"gradients.mean(": "gradients.sum("}, (0,)),
+    Mutant(
+        "grad-cam", "a weight for each place", {"gradients.mean(dim=(2, 3), keepdim=True)": "gradients"}, (0,)
+    ),
+    Mutant("grad-cam", "of the probability", {"logits.gather": "logits.softmax(dim=1).gather"}, (0,)),
+    Mutant("grad-cam", "of the preferred class", {"scores.sum()": "logits.amax(dim=1).sum()"}, (2,)),
+    Mutant("grad-cam", "of class 1", {"scores.sum()": "logits[:, 1].sum()"}, (2,)),
+    Mutant(
+        "grad-cam",
+        "always the last convolution",
+        {
+            "    kept = []\n": "    kept = []\n    layer = [m for m in model.modules() if isinstance(m, nn.Conv2d)][-1]\n"
+        },
+        (2,),
+    ),
+    Mutant("grad-cam", "hook not removed", {"handle.remove()": "pass"}, (3,)),
+    Mutant(
+        "grad-cam",
+        "hook not removed after an error",
+        {"    finally:\n": "    except ZeroDivisionError:\n        pass\n    else:\n"},
+        (3,),
+    ),
+    Mutant("grad-cam", "left in evaluation mode", {"        model.train(training)\n": ""}, (3,)),
+    Mutant(
+        "grad-cam",
+        "gradients left on the parameters",
+        {
+            "    (gradients,) =": "    kept[0].retain_grad(); scores.sum().backward(retain_graph=True)\n    (gradients,) ="
+        },
+        (3,),
+    ),
+    Mutant("grad-cam-visualization", "still normalised", {"(sample / 2 + 0.5)": "sample"}, (0,)),
+    Mutant(
+        "grad-cam-visualization",
+        "bytes",
+        {
+            "np.asarray(overlay(picture.numpy(), heat.numpy()))": "(255 * overlay(picture.numpy(), heat.numpy())).astype(np.uint8)"
+        },
+        (0,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "channels first",
+        {
+            "np.asarray(overlay(picture.numpy(), heat.numpy()))": "overlay(picture.numpy(), heat.numpy()).transpose(2, 0, 1)"
+        },
+        (0,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "the other class",
+        {"torch.tensor([int(label)])": "torch.tensor([1 - int(label)])"},
+        (1,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "the first convolution",
+        {"model.get_submodule(explain.last_convolution(model))": "model[0]"},
+        (1,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "enlarged in blocks",
+        {'mode="bilinear", align_corners=False': 'mode="nearest"'},
+        (1,),
+    ),
+    Mutant("grad-cam-visualization", "corners aligned", {"align_corners=False": "align_corners=True"}, (1,)),
+    Mutant("grad-cam-visualization", "not divided", {" / heat.max().cpu().clamp_min(1e-12)": ""}, (2,)),
+    Mutant("grad-cam-visualization", "divided by zero", {".clamp_min(1e-12)": ""}, (2,)),
+    Mutant(
+        "grad-cam-visualization",
+        "the label as text",
+        {"heat.numpy())), int(label)": "heat.numpy())), str(label)"},
+        (3,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "the other label",
+        {"heat.numpy())), int(label)": "heat.numpy())), 1 - int(label)"},
+        (3,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "another generator",
+        {"int(torch.randint(len(test_dataset), (1,)))": "np.random.randint(len(test_dataset))"},
+        (4,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "always the first",
+        {"int(torch.randint(len(test_dataset), (1,)))": "0"},
+        (4,),
+    ),
 ]
 
 
@@ -302,6 +446,72 @@ class FacesDataset:
         picture = Image.alpha_composite(background, rgba).convert("RGB")
         return self.transform(picture), label
 """,
+    "saliency": """
+def compute_gradient_saliency_maps(samples, true_labels, model):
+    was_training = model.training
+    model.eval()
+    maps = []
+    for sample, label in zip(samples, true_labels):
+        picture = sample.clone()
+        picture.requires_grad = True
+        score = model(picture[None])[0, int(label)]
+        gradient = torch.autograd.grad(score, picture)[0]
+        red, green, blue = gradient.abs()
+        maps.append(torch.maximum(torch.maximum(red, green), blue))
+    if was_training:
+        model.train()
+    return torch.stack(maps)
+""",
+    "grad-cam": """
+from contextlib import contextmanager
+
+@contextmanager
+def as_it_was(model):
+    mode, gradients = model.training, [p.grad for p in model.parameters()]
+    try:
+        yield model.eval()
+    finally:
+        model.train(mode)
+        for p, g in zip(model.parameters(), gradients):
+            p.grad = g
+
+def compute_grad_cam(samples, labels, model, layer):
+    seen = {}
+    def keep(module, arguments, result):
+        result.retain_grad()
+        seen["maps"] = result
+    maps = []
+    with as_it_was(model):
+        for p in model.parameters():
+            p.grad = None
+        for i in range(len(samples)):
+            hook = layer.register_forward_hook(keep)
+            try:
+                model(samples[i:i + 1])[0, labels[i]].backward()
+            finally:
+                hook.remove()
+            activity, gradient = seen["maps"][0].detach(), seen["maps"].grad[0]
+            total = torch.zeros(activity.shape[1:])
+            for a, g in zip(activity, gradient):
+                total += g.sum() / g.numel() * a
+            maps.append(total.clamp(min=0).numpy())
+    return np.stack(maps)
+""",
+    "grad-cam-visualization": """
+def get_grad_cam_visualization(test_dataset, model):
+    loader = torch.utils.data.DataLoader(test_dataset, batch_size=1, shuffle=True)
+    samples, labels = next(iter(loader))
+    last = None
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            last = module
+    heat = compute_grad_cam(samples, labels, model, last)[0].numpy()
+    if heat.max() > 0:
+        heat = heat / heat.max()
+    heat = nn.Upsample(size=tuple(samples.shape[-2:]), mode="bilinear")(torch.tensor(heat)[None, None])[0, 0]
+    picture = np.moveaxis(samples[0].numpy(), 0, -1) * 0.5 + 0.5
+    return overlay(picture, heat), labels.item()
+""",
 }
 
 
@@ -338,5 +548,24 @@ class FacesDataset(ImageFolder):
     def __init__(self, root_path, transform=None):
         super().__init__(root_path, transform)
         self.samples = [(path, 1 - label) for path, label in self.samples[::-1]]
+""",
+    "saliency": """
+def compute_gradient_saliency_maps(samples, true_labels, model):
+    from course_utils.explain import gradient_saliency
+    return gradient_saliency(model, samples, true_labels)
+""",
+    "grad-cam": """
+def compute_grad_cam(samples, labels, model, layer):
+    from captum.attr import LayerGradCam
+    maps = LayerGradCam(model, layer).attribute(samples, labels, relu_attributions=True)
+    return maps[:, 0].detach()
+""",
+    "grad-cam-visualization": """
+def get_grad_cam_visualization(test_dataset, model):
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.image import show_cam_on_image
+    sample, label = test_dataset[int(torch.randint(len(test_dataset), (1,)))]
+    maps = GradCAM(model, [model[2]])(sample[None])
+    return show_cam_on_image((sample / 2 + 0.5).permute(1, 2, 0).numpy(), maps[0]), label
 """,
 }
