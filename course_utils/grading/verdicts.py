@@ -38,7 +38,7 @@ def each(*criteria: Callable[[], Verdict]) -> list[Verdict]:
             verdicts.append(criterion())
         except Stopped as stopped:
             verdicts.append(Verdict(0, str(stopped)))
-        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             reason = "What your answer returned is not of the form that was asked for."
             verdicts.append(Verdict(0, reason, f"{type(error).__name__}: {error}"))
     return verdicts

@@ -348,6 +348,95 @@ MUTANTS = [
         {"int(torch.randint(len(test_dataset), (1,)))": "0"},
         (4,),
     ),
+    Mutant("separable-cost", "biases counted", {"return normal,": "return normal + channels_out,"}, (0,)),
+    Mutant(
+        "separable-cost",
+        "one filter a channel",
+        {"normal = kernel * kernel * channels_in * channels_out": "normal = kernel * kernel * channels_out"},
+        (0, 2),
+    ),
+    Mutant(
+        "separable-cost",
+        "the depthwise one alone",
+        {"kernel * kernel * channels_in + channels_in * channels_out": "kernel * kernel * channels_in"},
+        (1, 3),
+    ),
+    Mutant("separable-cost", "a square output", {"normal * places": "normal * height * height"}, (2,)),
+    Mutant("separable-cost", "the pair counted for one place", {"pair * places": "pair"}, (3,)),
+    Mutant("features-before-head", "the height of the maps", {"maps.shape[1]": "maps.shape[2]"}, (0,)),
+    Mutant(
+        "features-before-head",
+        "what timm says of itself",
+        {"int(maps.shape[1])": "model.num_features"},
+        (0, 1),
+    ),
+    Mutant("features-before-head", "no eval()", {"    model.eval()\n": ""}, (1,)),
+    Mutant("features-before-head", "left in evaluation mode", {"    model.train(training)\n": ""}, (1,)),
+    Mutant(
+        "parameters", "buffers counted", {"in model.parameters()": "in model.state_dict().values()"}, (1,)
+    ),
+    Mutant(
+        "parameters",
+        "weights alone",
+        {
+            "sum(parameter.numel() for parameter in model.parameters())": 'sum(p.numel() for name, p in model.named_parameters() if name.endswith("weight"))'
+        },
+        (0,),
+    ),
+    Mutant(
+        "parameters",
+        "layers inside of layers left out",
+        {
+            "sum(parameter.numel() for parameter in model.parameters())": "sum(p.numel() for layer in model.children() for p in layer.parameters(recurse=False))"
+        },
+        (0,),
+    ),
+    Mutant(
+        "xception-based-model",
+        "head without the 1000 layer",
+        {
+            "network.num_features, 1000": "network.num_features, 256",
+            "        nn.ReLU(),\n        nn.Linear(1000, 256),\n": "",
+        },
+        (0, 2),
+    ),
+    Mutant(
+        "xception-based-model",
+        "a softmax at the end",
+        {"nn.Linear(64, 2),": "nn.Linear(64, 2), nn.Softmax(dim=1),"},
+        (1,),
+    ),
+    Mutant(
+        "xception-based-model",
+        "a ReLU left out",
+        {"        nn.ReLU(),\n        nn.Linear(64, 2),": "        nn.Linear(64, 2),"},
+        (1,),
+    ),
+    Mutant("xception-based-model", "another activation", {"nn.ReLU()": "nn.LeakyReLU()"}, (1,)),
+    Mutant(
+        "xception-based-model",
+        "a layer without biases",
+        {"nn.Linear(256, 64)": "nn.Linear(256, 64, bias=False)"},
+        (2,),
+    ),
+    Mutant(
+        "xception-based-model",
+        "another network",
+        {
+            '"legacy_xception"': '"xception41"',
+            "network.fc =": "network.head = nn.Identity(); network.fc =",
+            "    return network": "    head, forward = network.fc, network.forward_features\n    network.forward = lambda x: head(forward(x).mean(dim=(2, 3)))\n    return network",
+        },
+        (2, 3),
+    ),
+    Mutant(
+        "xception-based-model",
+        "a last convolution taken out",
+        {
+            "    return network": "    network.conv4 = nn.Conv2d(1536, 2048, 1, bias=False)\n    return network"
+        },
+        (2, 3),
+    ),
 ]
 
 
@@ -512,6 +601,51 @@ def get_grad_cam_visualization(test_dataset, model):
     picture = np.moveaxis(samples[0].numpy(), 0, -1) * 0.5 + 0.5
     return overlay(picture, heat), labels.item()
 """,
+    "separable-cost": """
+def convolution_cost(kernel, channels_in, channels_out, height, width):
+    costs = []
+    for layers in (
+        [nn.Conv2d(channels_in, channels_out, kernel, bias=False)],
+        [
+            nn.Conv2d(channels_in, channels_in, kernel, groups=channels_in, bias=False),
+            nn.Conv2d(channels_in, channels_out, 1, bias=False),
+        ],
+    ):
+        costs.append(sum(layer.weight.nelement() for layer in layers))
+    return costs + [cost * height * width for cost in costs]
+""",
+    "features-before-head": """
+def features_before_head(model, image_size):
+    import copy
+    double = copy.deepcopy(model).eval()
+    black = torch.zeros((1, 3, image_size, image_size))
+    return len(double.forward_features(black).mean(dim=[2, 3]).squeeze(0))
+""",
+    "parameters": """
+def count_parameters(model):
+    total = 0
+    for layer in model.modules():
+        for values in layer._parameters.values():
+            if values is not None:
+                total += int(torch.tensor(values.shape).prod())
+    return total
+""",
+    "xception-based-model": """
+class Head(nn.Module):
+    def __init__(self, *widths):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:]))
+
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = nn.functional.relu(layer(x))
+        return self.layers[-1](x)
+
+def get_xception_based_model():
+    model = timm.create_model("legacy_xception", num_classes=2)
+    setattr(model, "fc", Head(2048, 1000, 256, 64, 2))
+    return model
+""",
 }
 
 
@@ -567,5 +701,10 @@ def get_grad_cam_visualization(test_dataset, model):
     sample, label = test_dataset[int(torch.randint(len(test_dataset), (1,)))]
     maps = GradCAM(model, [model[2]])(sample[None])
     return show_cam_on_image((sample / 2 + 0.5).permute(1, 2, 0).numpy(), maps[0]), label
+""",
+    "xception-based-model": """
+def get_xception_based_model():
+    from course_utils.models.xception import get_xception_based_model
+    return get_xception_based_model("none")
 """,
 }
