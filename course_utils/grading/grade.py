@@ -54,8 +54,9 @@ PACKAGES = (
 )
 """Those whose version may change what a program returns."""
 
-NOT_GRADED_WITH = ("grading", "notebooks", "cli.py")
-"""Parts of the course's own package on which no program and no judge rests."""
+NOT_GRADED_WITH = ("notebooks", "cli.py")
+GRADED_WITH = ("judge.py", "questions.py", "verdicts.py", "warm.py")
+"""Parts of the course's own package on which no result rests, and those of ``grading/`` on which it does."""
 
 MOST_FIGURES = 60
 
@@ -248,7 +249,8 @@ def _environment() -> dict[str, Any]:
             continue
     course = hashlib.sha256()
     for file in sorted(paths.PACKAGE.rglob("*.py")):
-        if file.relative_to(paths.PACKAGE).parts[0] not in NOT_GRADED_WITH:
+        top, *_ = file.relative_to(paths.PACKAGE).parts
+        if file.name in GRADED_WITH if top == "grading" else top not in NOT_GRADED_WITH:
             course.update(file.read_bytes())
     return {"python": platform.python_version(), "packages": versions, "course": course.hexdigest()}
 
@@ -257,7 +259,7 @@ def _environment() -> dict[str, Any]:
 def _checks(question: Question) -> dict[str, Any]:
     """Return what a question's judgement rests on: its fields, and the source of its functions with what they use."""
     fields = question.model_dump(mode="json", exclude={"draw", "probe", "judge"})
-    if question.kind == "words":
+    if question.probe is None:
         return fields
     file = inspect.getsourcefile(question.judge)
     names = {function.__name__ for function in (question.draw, question.probe, question.judge)}
@@ -296,7 +298,7 @@ def _task(
     conditions: dict[str, Any],
 ) -> Task:
     answer = submission.answers[question.id]
-    if question.kind == "words" or answer.state != "answered":
+    if question.probe is None or answer.state != "answered":
         pictures = [hashlib.sha256(content).hexdigest() for _, content in answer.pictures]
         rests_on = [answer.state, answer.text, pictures, answer.flags]
         return Task(*where, question, answer, _key(answer=rests_on, checks=_checks(question)))
