@@ -283,7 +283,80 @@ def test(slow: Annotated[bool, typer.Option("--slow", help="The long tests inste
 @app.command()
 def bench() -> None:
     """Measure speed against plain code, print a table, and write build/bench.json."""
+    if not (paths.repository() / "benchmarks").is_dir():
+        raise CourseError("A student release holds no benchmarks.")
     _hand_over([sys.executable, "-m", "benchmarks"])
+
+
+@app.command()
+def start(numbers: Annotated[list[str], typer.Argument(help="Notebooks by number or name.")]) -> None:
+    """Copy a notebook into work/, where it is yours; an existing copy is never overwritten."""
+    from course_utils.grading.working_copy import start as start_notebooks
+
+    for file in start_notebooks(numbers):
+        print(file)
+
+
+@app.command()
+def validate(notebook: Annotated[Path, typer.Argument(help="Your notebook, or .py file or folder.")]) -> None:
+    """Look at your answers as the grader does, with the public checks; exit 1 if anything is left to do."""
+    from course_utils.grading.validate import validate as validate_notebook
+
+    with console.status("reading") as status:
+        findings = validate_notebook(notebook, tell=lambda question: status.update(f"checking {question}"))
+    for finding in findings:
+        sign = "✓" if finding.well else "✗"
+        print(f"{sign} {finding.question.number:>4} {finding.question.id:<28} {finding.state}")
+        for message in finding.messages:
+            print(f"       {message}")
+    left = [finding.question.id for finding in findings if not finding.well]
+    if left:
+        print(f"\nLeft to do: {', '.join(left)}.")
+        raise typer.Exit(1)
+    print("\nEvery question is answered, and all public checks passed.")
+
+
+@app.command()
+def update(notebook: Annotated[Path, typer.Argument(help="Your notebook of an earlier release.")]) -> None:
+    """Carry your answers, helpers and imports into this release's notebook; the old file is kept."""
+    from course_utils.grading.working_copy import update as update_notebook
+
+    done = update_notebook(notebook)
+    print(f"{notebook}: now of {done.version or 'this clone'}. The old file is {done.kept}.")
+    print(f"Carried over: {', '.join(done.carried) or 'no answer'}.")
+    for question in done.changed:
+        print(f"The text of {question} changed: read it again.")
+    for question in done.duplicate:
+        print(f"{question} was answered in more than one way: keep one of the answers in its cell.")
+    for question in done.gone:
+        print(f"{question} is not asked any more; its answer stands in the old file only.")
+
+
+@app.command()
+def release(  # noqa: PLR0917 (typer takes each option as a parameter)
+    numbers: Numbers = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the student repository.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="Its name, such as v1.1.")] = None,
+    solutions: Annotated[
+        Path | None, typer.Option("--solutions", help="Folder for the solved notebooks.")
+    ] = None,
+    question: Annotated[
+        str | None, typer.Option("--question", help="One code question's id: a notebook for a lab test.")
+    ] = None,
+    instructor: Annotated[
+        list[Path] | None, typer.Option("--instructor", help="A private folder like instructor/; repeatable.")
+    ] = None,
+) -> None:
+    """Write a student repository, and an archive of it, without solutions and rubrics (instructors only)."""
+    from course_utils.grading.release import release as write_release
+
+    if out is None:
+        raise CourseError("Name a folder with --out, such as --out ../course-2027.")
+    private = tuple(instructor or ())
+    for file in write_release(
+        numbers or [], out, version=version, private=private, solutions=solutions, question=question
+    ):
+        print(file)
 
 
 @app.command()
@@ -359,7 +432,9 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
     if graded.several:
         console.print(RULE, soft_wrap=True)
     for handed in graded.several:
-        counts = f"{handed.student}, {handed.notebook}: {len(handed.versions)} versions, {handed.chosen.path.name}"
+        counts = (
+            f"{handed.student}, {handed.notebook}: {len(handed.versions)} versions, {handed.chosen.path.name}"
+        )
         console.print(_plain(f"{counts} of {handed.chosen.modified:%Y-%m-%d %H:%M} counts"), soft_wrap=True)
     table = Table("state", "results", title=f"{graded.judged} new results")
     for state, number in graded.states.most_common():

@@ -39,6 +39,11 @@ def instructor() -> Path:
     return repository() / "instructor"
 
 
+def work() -> Path:
+    """Return the folder of the user's own copies of notebooks; git ignores it."""
+    return repository() / "work"
+
+
 def manifests() -> list[Path]:
     """Return the folders that hold manifests, the user's own (made by ``prepare --folder``) first."""
     shipped = repository() / "data_manifests"

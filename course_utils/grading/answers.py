@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils.errors import CourseError
-from course_utils.grading.assignment import Assignment, release_of
+from course_utils.grading.assignment import Assignment, question_texts, release_of
 from course_utils.grading.names import needed, statements, without_magics
 from course_utils.grading.questions import AskedQuestion
 from course_utils.notebooks.build import ANSWER_IN_WORDS, CODE_MARK, WORDS_MARK
@@ -214,6 +214,7 @@ class _Reading:
         self.given_ids = {cell.get("id") for cell in self.pristine}
         self.helper_ids = {cell.get("id") for cell in self.pristine if _has_tag(cell, "helpers")}
         self.blanks = _known_blanks(assignment, node)
+        self.changed = changed_questions(node, assignment)
         self.pieces = [piece for cell in node.cells for piece in self._cut(cell)]
 
     def _cut(self, cell: NotebookNode) -> list[_Piece]:
@@ -270,7 +271,11 @@ class _Reading:
     def answer(self, question: AskedQuestion) -> Answer:
         """Return the answer to a question, looking first where it should be."""
         find = self._code_answer if question.kind == "code" else self._words_answer
-        return find(question)
+        answer = find(question)
+        if answer.state == "missing" or question.id not in self.changed:
+            return answer
+        flag = "The text of this question is not the one in the notebook: it was changed in a later release."
+        return replace(answer, flags=(*answer.flags, flag))
 
     # ---- code
 
@@ -513,11 +518,36 @@ def _known_blanks(assignment: Assignment, node: NotebookNode) -> dict[str, set[s
         question.id: {digest(assignment.answer_cell(question.id).source, question.kind)}
         for question in assignment.questions
     }
-    entries = release_of(node).get("questions", [])
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("id") in known and isinstance(entry.get("blank"), str):
-            known[entry["id"]].add(entry["blank"])
+    for identity, entry in _entries(node).items():
+        if identity in known and isinstance(entry.get("blank"), str):
+            known[identity].add(entry["blank"])
     return known
+
+
+def _entries(node: NotebookNode) -> dict[str, dict[str, Any]]:
+    """Return what the release that a notebook began as says of its questions; empty where that was lost."""
+    entries = release_of(node).get("questions")
+    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return {entry["id"]: entry for entry in entries if isinstance(entry.get("id"), str)}
+
+
+def changed_questions(node: NotebookNode, assignment: Assignment) -> list[str]:
+    """Return the questions that a notebook does not ask, or asks in another text, as far as that can be told.
+
+    The hashes that a release wrote decide; where an editor lost them, the text that stands in the notebook.
+    """
+    entries, before, now = _entries(node), question_texts(node), question_texts(assignment.blank)
+    changed = []
+    for question in assignment.questions:
+        text = now.get(question.id, "")
+        if entries:
+            same = entries.get(question.id, {}).get("text") == digest(text, "words")
+        else:
+            # An answer may have been typed into the cell of its question.
+            same = bare(before.get(question.id, text), "words").startswith(bare(text, "words"))
+        if not same:
+            changed.append(question.id)
+    return changed
 
 
 def _read_modules(path: Path, assignment: Assignment) -> Submission:

@@ -17,7 +17,13 @@ from course_utils.errors import CourseError
 from course_utils.grading.names import Statement, needed, statements
 from course_utils.grading.questions import AskedQuestion, read_questions
 from course_utils.notebooks.build import CODE_MARK, blank, read_source, solved
-from course_utils.notebooks.catalogue import Notebook, parameters_cell, profile_values, set_parameters
+from course_utils.notebooks.catalogue import (
+    Notebook,
+    parameters_cell,
+    profile_values,
+    read_notebooks,
+    set_parameters,
+)
 
 
 @dataclass(frozen=True)
@@ -205,6 +211,21 @@ def released_assignment(file: Path) -> Assignment:
             version = f"{question.answers} = {goes_on[1]}"
             assignment.solutions[question.id] = with_what_it_needs(version, assignment)
     return assignment
+
+
+def assignments_at_hand() -> list[Assignment]:
+    """Return the assignments of the repository that the user works in, a release or the whole, in order.
+
+    Raises:
+        CourseError: there are no notebooks.
+    """
+    notebooks = read_notebooks(paths.notebooks())
+    if not notebooks:
+        raise CourseError(f"There are no notebooks in {paths.notebooks()}. Work in a clone of the course.")
+    return [
+        released_assignment(one.path) if release_of(one.node) else load_assignment(one.name)
+        for one in notebooks
+    ]
 
 
 def with_what_it_needs(source: str, assignment: Assignment) -> str:

@@ -130,7 +130,9 @@ def grade(
     if sandbox:
         check_sandbox()
     assignments = {name: load_assignment(name, *folders) for name in assignment_names(*folders)}
-    _known(questions, {one.id for assignment in assignments.values() for one in assignment.questions}, "question")
+    _known(
+        questions, {one.id for assignment in assignments.values() for one in assignment.questions}, "question"
+    )
     collected = collect(submissions, list(assignments.values()), out / "unpacked", _due_times(roster))
     _known(students, {handed.student for handed in collected.handed}, "student")
     graded = Graded(
@@ -278,7 +280,13 @@ def _tasks(handed: Handed, assignment: Assignment, conditions: dict[str, Any], o
         submission = read_submission(handed.chosen.path, assignment)
     except RejectedSubmission as error:
         return [
-            Task(*where, question, None, _key(rejected=str(error), checks=_checks(question)), rejected=str(error))
+            Task(
+                *where,
+                question,
+                None,
+                _key(rejected=str(error), checks=_checks(question)),
+                rejected=str(error),
+            )
             for question in assignment.questions
         ]
     _keep_figures(out / "figures" / handed.student / handed.notebook, submission.file)

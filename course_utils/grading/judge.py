@@ -148,7 +148,9 @@ def _judge_outputs(question: Question, inputs: Data, text: str | None) -> Findin
 
 def _unjudged(why: str) -> Finding:
     # A judge that fails is the course's mistake, and must neither cost points nor stop the grading.
-    return Finding("needs_manual", None, f"This answer could not be judged ({why}). A person has to look at it.")
+    return Finding(
+        "needs_manual", None, f"This answer could not be judged ({why}). A person has to look at it."
+    )
 
 
 def _read_json(text: str) -> Data:

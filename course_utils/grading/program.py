@@ -7,6 +7,7 @@ in, what it does stays out: a demonstration below a function, or a helper of ano
 """
 
 import ast
+import textwrap
 
 import nbformat
 from nbformat import NotebookNode
@@ -72,12 +73,39 @@ def undefined_names(assignment: Assignment, submission: Submission, question_id:
     return own.undefined(_known(assignment, question))
 
 
+def barred_modules(assignment: Assignment, submission: Submission, question_id: str) -> list[str]:
+    """Return the modules in the question's `without` that an answer imports or takes from the notebook."""
+    question = assignment.question(question_id)
+    own = _Own(submission, question)
+    lacking = own.undefined(_known(assignment, question))
+    imported = {name for part in own.parts for node in ast.walk(part.node) for name, _ in _imported(node)}
+    given = [pair for part in assignment.given if part.imports for pair in _imported(part.node)]
+    imported |= {name for name, bound in given if bound in lacking}
+    return sorted(name for name in imported if _is_in(name, question.without))
+
+
+def _imported(node: ast.AST) -> list[tuple[str, str]]:
+    """Return what a statement imports, each with the name that it then has."""
+    if isinstance(node, ast.Import):
+        return [(one.name, one.asname or one.name.partition(".")[0]) for one in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [(f"{node.module}.{one.name}", one.asname or one.name) for one in node.names]
+    return []
+
+
 def preamble(assignment: Assignment, without: tuple[str, ...]) -> str:
     """Return what the pristine notebook imports, sets as parameters and defines, minus the modules `without`.
 
     A function or class is left out if something that it takes at once (a base class, a default) is not there.
     """
-    return _join(*(statement.text for statement in _preamble(assignment, without)))
+    # What imports one of `without` itself cannot be imported either; whether it does, only trying tells.
+    wrap = _if_there if without else str
+    given = _preamble(assignment, without)
+    return _join(*(wrap(statement.text) if statement.imports else statement.text for statement in given))
+
+
+def _if_there(source: str) -> str:
+    return f"try:\n{textwrap.indent(source, '    ')}\nexcept ImportError:\n    pass"
 
 
 def _preamble(assignment: Assignment, without: tuple[str, ...]) -> list[Statement]:

@@ -74,6 +74,11 @@ def release(
         raise CourseError("This is a student release. Releases are made in a clone of the whole repository.")
     version = version or "+".join(filter(None, [course_utils.__version__, commit()]))
     assignments = _chosen(numbers, private)
+    for folder in private:
+        if not folder.is_dir():
+            raise CourseError(
+                f"--instructor {folder} is no folder. Expected one with sources/ or checks/ in it."
+            )
     if question:
         if len(assignments) != 1:
             raise CourseError(
@@ -166,7 +171,7 @@ def released_notebook(assignment: Assignment, version: str) -> NotebookNode:
     entries = []
     for question in assignment.questions:
         known = question.model_dump(mode="json", include=set(AskedQuestion.model_fields))
-        text = hashlib.sha256(texts.get(question.id, "").encode()).hexdigest()[:16]
+        text = digest(texts.get(question.id, ""), "words")
         blank = digest(assignment.answer_cell(question.id).source, question.kind)
         entries.append(known | {"text": text, "blank": blank})
     course = dict(node.metadata.get("course", {}))

@@ -168,9 +168,7 @@ def _python() -> list[str]:
 
 def _course() -> list[str]:
     root = paths.PACKAGE.parent
-    return [
-        word for name in COURSE for word in ("--ro-bind-try", str(root / name), str(root / name))
-    ]
+    return [word for name in COURSE for word in ("--ro-bind-try", str(root / name), str(root / name))]
 
 
 def _existing_caches() -> list[Path]:

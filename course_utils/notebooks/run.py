@@ -126,7 +126,7 @@ class _Run:
             "cell_timeout": self.cell_timeout,
         }
         started = time.monotonic()
-        state = _execute_in_process(job, self._environment())
+        state = execute_in_process(job, self._environment())
         entry = _entry(notebook, state["state"], values, state["error"])
         entry["seconds"] = round(time.monotonic() - started, 1)
         if state["state"] == "completed":
@@ -135,15 +135,7 @@ class _Run:
         return entry
 
     def _environment(self) -> dict[str, str]:
-        environment = dict(os.environ) | {
-            "COURSE_RUN_FOLDER": str(self.folder),
-            "COURSE_PROFILE": self.profile,
-            # A run has nobody who watches a bar, and a bar's last state would stand in the report.
-            "TQDM_DISABLE": "1",
-            # The kernel of this environment goes before one of the same name in the user's home.
-            "JUPYTER_PREFER_ENV_PATH": "1",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
+        environment = kernel_environment(self.folder) | {"COURSE_PROFILE": self.profile}
         if self.jobs > 1:
             environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.jobs))
         return environment
@@ -194,7 +186,23 @@ def _prepare_datasets(notebooks: list[Notebook], values: dict[str, dict[str, Any
             )
 
 
-def _execute_in_process(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+def kernel_environment(folder: Path) -> dict[str, str]:
+    """Return this process's environment with what a kernel that nobody watches needs; it writes into `folder`."""
+    return dict(os.environ) | {
+        "COURSE_RUN_FOLDER": str(folder),
+        # A run has nobody who watches a bar, and a bar's last state would stand in the report.
+        "TQDM_DISABLE": "1",
+        # The kernel of this environment goes before one of the same name in the user's home.
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+def execute_in_process(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    """Run a job of `course_utils.notebooks.execute` in a process of its own, and return the state it ends in.
+
+    The job has one entry more: `result`, the file for that state.
+    """
     work, result = Path(job["folder"]), Path(job["result"])
     result.unlink(missing_ok=True)
     paths.write_json(work / "job.json", job)

@@ -53,7 +53,7 @@ def hue(red, green, blue):
 # Because.
 # <!-- END SOLUTION -->
 '''
-CHECKS = '''
+CHECKS = """
 from course_utils.grading.questions import Criterion, Question, Verdict
 
 
@@ -103,7 +103,7 @@ QUESTIONS = [
         rubric=(Criterion(points=1, text="a reason"),),
     ),
 ]
-'''
+"""
 MEAN = "def mean(values):\n    return sum(values) / len(values), len(values)"
 HUE = (
     "def hue(red, green, blue):\n    x = 2 * red - green - blue\n"

@@ -34,9 +34,7 @@ def run(folder: Path, **options) -> dict[tuple[str, str], tuple]:
     """Grade ``folder/in`` into ``folder/out`` and return state and points by student and question."""
     options = {"folders": [folder / "private"], "limits": Limits(seconds=20)} | options
     grade(folder / "in", folder / "out", **options)
-    return {
-        (one.student, one.question): (one.state, one.points) for one in read_results(folder / "out")
-    }
+    return {(one.student, one.question): (one.state, one.points) for one in read_results(folder / "out")}
 
 
 @needs_sandbox
@@ -51,7 +49,11 @@ def test_every_answer_ends_in_a_state_and_one_mistake_costs_one_question(small, 
     class_("crash", mean="def mean(values):\n    total = 0\n    return total / 0, 1", hue=HUE)
     class_("helper", mean="def mean(values):\n    return average(values), len(values)", hue=HUE)
     class_("dies", mean="import os\ndef mean(values):\n    os._exit(1)", hue=HUE)
-    class_("shape", mean="def mean(values):\n    return 'a lot', [[]]", hue="def hue(*rgb):\n    return float('nan')")
+    class_(
+        "shape",
+        mean="def mean(values):\n    return 'a lot', [[]]",
+        hue="def hue(*rgb):\n    return float('nan')",
+    )
     class_("syntax", mean="def mean(values)\n    return 1", hue=HUE)
     damaged = tmp_path / "in" / "damaged" / f"{NAME}.ipynb"
     damaged.parent.mkdir()
@@ -97,7 +99,9 @@ def test_every_answer_ends_in_a_state_and_one_mistake_costs_one_question(small, 
     assert (kept["text"], kept["state"]) == ("I *think* so.", "answered")
     [figure] = (out / "figures" / "right" / NAME).glob("*.png")
     assert base64.b64encode(figure.read_bytes()).decode() == PICTURE
-    entry = next(one for one in json.loads((out / "submissions.json").read_text()) if one["student"] == "right")
+    entry = next(
+        one for one in json.loads((out / "submissions.json").read_text()) if one["student"] == "right"
+    )
     assert entry["chosen"].endswith(f"right/{NAME}.ipynb")
 
 
@@ -140,7 +144,14 @@ def command(folder: Path, *more: str) -> list[str]:
         "paths.instructor = lambda: Path('/nowhere');"
         "from course_utils.cli import main; main()"
     )
-    words = ["grade", str(folder / "in"), "--out", str(folder / "out"), "--instructor", str(folder / "private")]
+    words = [
+        "grade",
+        str(folder / "in"),
+        "--out",
+        str(folder / "out"),
+        "--instructor",
+        str(folder / "private"),
+    ]
     return [sys.executable, "-c", start, *words, *more]
 
 
@@ -169,7 +180,9 @@ def test_killed_and_stopped_it_goes_on_to_the_same_results(small, tmp_path):
 
     for kind in (signal.SIGKILL, signal.SIGINT):
         before = len(contents(tmp_path / "out"))
-        running = subprocess.Popen(command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen(
+            command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         # Words are done at once; the kill comes when the first code answer has landed.
         for line in running.stdout:
             if "· hue" in line or "· mean" in line:
@@ -208,7 +221,9 @@ def test_unknown_names_and_an_empty_folder_are_said(small, tmp_path):
 
 def test_without_a_sandbox_every_result_is_marked_and_the_risk_is_said(small, tmp_path):
     hand_in(tmp_path / "in", small, "ada", mean=MEAN, hue=LIBRARY)
-    done = subprocess.run(command(tmp_path, "--unsafe-no-sandbox"), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command(tmp_path, "--unsafe-no-sandbox"), capture_output=True, text=True, check=True
+    )
     assert "can read, change and delete" in " ".join(done.stderr.split())
     results = {one.question: one for one in read_results(tmp_path / "out")}
     assert not any(one.sandboxed for one in results.values())

@@ -76,7 +76,10 @@ def test_only_what_a_program_needs_is_in_sight(tmp_path, monkeypatch):
 def test_nothing_outside_can_be_written(tmp_path):
     places = [paths.PACKAGE / "x", Path(sys.prefix) / "x", "/x", "/dev/x", "/usr/x", tmp_path / "x"]
     assert look(f"[written(place) for place in {list(map(str, places))}]") == ["refused"] * len(places)
-    assert look("[written('/tmp/x'), subprocess.run(['rm', '-rf', '/usr', '/tmp/x']).returncode]") == ["written", 1]
+    assert look("[written('/tmp/x'), subprocess.run(['rm', '-rf', '/usr', '/tmp/x']).returncode]") == [
+        "written",
+        1,
+    ]
     assert not (paths.PACKAGE / "x").exists()
 
 
@@ -86,7 +89,10 @@ def test_there_is_no_network_and_no_host_behind_localhost():
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         _, port = server.getsockname()
-        assert look(f"[connected(('127.0.0.1', {port})), connected(('1.1.1.1', 53))]") == ["refused", "refused"]
+        assert look(f"[connected(('127.0.0.1', {port})), connected(('1.1.1.1', 53))]") == [
+            "refused",
+            "refused",
+        ]
 
 
 @needs_sandbox
@@ -154,7 +160,7 @@ def test_each_program_has_a_kernel_of_its_own_and_ends_in_its_own_state():
             PROBE,
         ),
         program("import signal", "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"),
-        program("import json", "print('{\"state\": \"completed\", \"outputs\": \"{}\"}')\n" + answer % "5", PROBE),
+        program("import json", 'print(\'{"state": "completed", "outputs": "{}"}\')\n' + answer % "5", PROBE),
     ]
     outcomes = list(run_programs(programs, limits=Limits(seconds=20)))
     assert [outcome.state for outcome in outcomes] == [

@@ -220,7 +220,7 @@ def test_an_archive_that_is_too_large_or_damaged_is_refused(assignments, text, t
 
 
 def test_a_folder_without_notebooks_is_refused_with_what_was_expected(assignments, tmp_path):
-    with pytest.raises(CourseError, match="02_write_an_abstract_trainer.ipynb"):
+    with pytest.raises(CourseError, match=r"02_write_an_abstract_trainer\.ipynb"):
         collect(tmp_path, assignments, tmp_path / "kept")
     with pytest.raises(CourseError, match="neither a folder nor a zip"):
         collect(tmp_path / "nowhere", assignments, tmp_path / "kept")
