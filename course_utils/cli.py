@@ -398,8 +398,8 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
 
     if unsafe:
         complaints.print(
-            "[bold red]No sandbox:[/] students' programs can read, change and delete whatever you can, and use"
-            " the network. Every result will be marked.",
+            "[bold red]No sandbox:[/] students' programs can read, change and delete whatever you can, and"
+            " use the network. Every result will be marked.",
             soft_wrap=True,
         )
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
@@ -432,10 +432,9 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
     if graded.several:
         console.print(RULE, soft_wrap=True)
     for handed in graded.several:
-        counts = (
-            f"{handed.student}, {handed.notebook}: {len(handed.versions)} versions, {handed.chosen.path.name}"
-        )
-        console.print(_plain(f"{counts} of {handed.chosen.modified:%Y-%m-%d %H:%M} counts"), soft_wrap=True)
+        work = f"{handed.student}, {handed.notebook}: {len(handed.versions)} versions"
+        which = f"{handed.chosen.path.name} of {handed.chosen.modified:%Y-%m-%d %H:%M} counts"
+        console.print(_plain(f"{work}, {which}"), soft_wrap=True)
     table = Table("state", "results", title=f"{graded.judged} new results")
     for state, number in graded.states.most_common():
         table.add_row(state, str(number))

@@ -1,7 +1,7 @@
 """Grade what was handed in: students × notebooks × questions, and only what has no result yet.
 
-A result's key is a hash of all that it rests on. Results are written one by one as they land, so a run that is
-stopped, or killed at any moment, is gone on with by the same command, and ends with the same results.
+A result's key is a hash of all that it rests on. Results are written one by one as they land, so a run that
+is stopped, or killed at any moment, is gone on with by the same command, and ends with the same results.
 """
 
 import base64
@@ -123,16 +123,15 @@ def grade(
         tell: called with how many results are done, of how many, and the last one in words.
 
     Raises:
-        CourseError: the sandbox does not work, `out` may not be used, there is nothing to grade, or there is no
-            such question or student.
+        CourseError: the sandbox does not work, `out` may not be used, there is nothing to grade, or there is
+            no such question or student.
     """
     _refuse(out, submissions)
     if sandbox:
         check_sandbox()
     assignments = {name: load_assignment(name, *folders) for name in assignment_names(*folders)}
-    _known(
-        questions, {one.id for assignment in assignments.values() for one in assignment.questions}, "question"
-    )
+    asked = {question.id for assignment in assignments.values() for question in assignment.questions}
+    _known(questions, asked, "question")
     collected = collect(submissions, list(assignments.values()), out / "unpacked", _due_times(roster))
     _known(students, {handed.student for handed in collected.handed}, "student")
     graded = Graded(
@@ -166,7 +165,8 @@ def grade(
     for task in open_tasks:
         if task.program is None:
             keep(task, _without_a_program(task))
-    _run([task for task in open_tasks if task.program is not None], seed, limits, jobs, sandbox, keep)
+    programs = [task for task in open_tasks if task.program is not None]
+    _run(programs, keep, jobs, seed=seed, limits=limits, sandbox=sandbox)
     return graded
 
 
@@ -193,8 +193,8 @@ def _refuse(out: Path, submissions: Path) -> None:
         is_one = folder != paths.repository() or (folder / "notebooks" / "profiles.yaml").is_file()
         if is_one and folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
             raise CourseError(
-                f"--out {out} is inside {why} ({folder}). Results name students and hold their answers: choose a"
-                " folder elsewhere."
+                f"--out {out} is inside {why} ({folder}). Results name students and hold their answers:"
+                " choose a folder elsewhere."
             )
 
 
@@ -259,7 +259,7 @@ def _environment() -> dict[str, Any]:
 
 @functools.cache
 def _checks(question: Question) -> dict[str, Any]:
-    """Return what a question's judgement rests on: its fields, and the source of its functions with what they use."""
+    """Return what a judgement rests on: the question's fields, its functions' source with what they use."""
     fields = question.model_dump(mode="json", exclude={"draw", "probe", "judge"})
     if question.probe is None:
         return fields
@@ -279,14 +279,9 @@ def _tasks(handed: Handed, assignment: Assignment, conditions: dict[str, Any], o
     try:
         submission = read_submission(handed.chosen.path, assignment)
     except RejectedSubmission as error:
+        why = str(error)
         return [
-            Task(
-                *where,
-                question,
-                None,
-                _key(rejected=str(error), checks=_checks(question)),
-                rejected=str(error),
-            )
+            Task(*where, question, None, _key(rejected=why, checks=_checks(question)), rejected=why)
             for question in assignment.questions
         ]
     _keep_figures(out / "figures" / handed.student / handed.notebook, submission.file)
@@ -393,12 +388,7 @@ def _without_a_program(task: Task) -> Finding:
 
 
 def _run(
-    tasks: list[Task],
-    seed: int,
-    limits: Limits,
-    jobs: int,
-    sandbox: bool,
-    keep: Callable[[Task, Finding, float], None],
+    tasks: list[Task], keep: Callable[[Task, Finding, float], None], jobs: int, *, seed: int, **options: Any
 ) -> None:
     """Run the programs, one sandbox for the tasks of a student that exclude the same modules; judge here."""
     inputs: dict[str, Data] = {}
@@ -418,13 +408,7 @@ def _run(
                 Program(task.program, {"inputs.json": text}) for task, text in zip(group, texts, strict=True)
             ]
             outcomes = run_programs(
-                programs,
-                imports=imports,
-                without=without,
-                limits=limits,
-                seed=seed,
-                sandbox=sandbox,
-                stop=stop,
+                programs, imports=imports, without=without, seed=seed, stop=stop, **options
             )
             for task, outcome in zip(group, outcomes, strict=True):
                 landed.put((task, outcome))

@@ -7,7 +7,6 @@ which sentence the student reads. No output is never a pass.
 import json
 import math
 import re
-import threading
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -41,9 +40,6 @@ NOT_THERE = re.compile(r"No module named '([\w.]+)'|import of ([\w.]+) halted")
 NOT_DEFINED = re.compile(r"name '(\w+)' is not defined")
 LONGEST_MESSAGE = 500
 
-_one_at_a_time = threading.Lock()
-"""Draws and judges may use torch's one random generator."""
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -63,11 +59,12 @@ def tail(question: Question) -> str:
 def draw_inputs(question: Question, seed: int) -> Data:
     """Return the inputs of a question under an assignment's seed: the same for everybody, each time."""
     own = int.from_bytes(sha256(question.id.encode()).digest()[:8])
-    with _one_at_a_time:
-        return question.draw(np.random.default_rng([seed, own]))
+    return question.draw(np.random.default_rng([seed, own]))
 
 
-def judge(question: Question, inputs: Data, program: NotebookNode, outcome: Outcome) -> Finding:
+def judge(  # noqa: PLR0911 (a return for each state)
+    question: Question, inputs: Data, program: NotebookNode, outcome: Outcome
+) -> Finding:
     """Return what an answer earned.
 
     Args:
@@ -113,26 +110,19 @@ def explain_error(program: NotebookNode, outcome: Outcome) -> str:
     text = text.rstrip(".") + "."
     if outcome.error == "NameError" and (name := NOT_DEFINED.search(outcome.message)):
         text += (
-            f" `{name[1]}` is defined neither in the answer's cell nor in a cell *your helpers*: what an answer"
-            " uses has to stand in one of them."
+            f" `{name[1]}` is defined neither in the answer's cell nor in a cell *your helpers*: what an"
+            " answer uses has to stand in one of them."
         )
     return text
 
 
 def _judge_outputs(question: Question, inputs: Data, text: str | None) -> Finding:
-    if text is None:
-        return _nothing(question, "Your answer left no outputs: its program ended before they were written.")
-    if len(text.encode()) > OUTPUTS_BYTES:
-        return _nothing(question, f"Your answer returned more than {OUTPUTS_BYTES // 2**20} MB.")
     try:
         outputs = _read_json(text)
     except ValueError as error:
-        return _nothing(question, f"What your answer returned cannot be read: {_short(str(error))}.")
-    except RecursionError:
-        return _nothing(question, "What your answer returned is nested too deeply to be read.")
+        return _nothing(question, str(error))
     try:
-        with _one_at_a_time:
-            verdicts = question.judge(inputs, outputs)
+        verdicts = question.judge(inputs, outputs)
     except (KeyError, TypeError, ValueError) as error:
         return _nothing(
             question,
@@ -148,22 +138,34 @@ def _judge_outputs(question: Question, inputs: Data, text: str | None) -> Findin
 
 def _unjudged(why: str) -> Finding:
     # A judge that fails is the course's mistake, and must neither cost points nor stop the grading.
-    return Finding(
-        "needs_manual", None, f"This answer could not be judged ({why}). A person has to look at it."
-    )
+    message = f"This answer could not be judged ({why}). A person has to look at it."
+    return Finding("needs_manual", None, message)
 
 
-def _read_json(text: str) -> Data:
+def _read_json(text: str | None) -> Data:
+    """Return the outputs of a probe.
+
+    Raises:
+        ValueError: there are none, or none that can be read; the message is a sentence for the student.
+    """
+
     def refuse(word: str) -> None:
-        raise ValueError(f"it holds {word}, which is no number to compare with")
+        raise ValueError(f"{word} is no number to compare with")
 
     def number(word: str) -> float:
         value = float(word)
         return value if math.isfinite(value) else refuse(word)
 
-    outputs = json.loads(text, parse_constant=refuse, parse_float=number)
+    if text is None:
+        raise ValueError("Your answer left no outputs: its program ended before they were written.")
+    if len(text.encode()) > OUTPUTS_BYTES:
+        raise ValueError(f"Your answer returned more than {OUTPUTS_BYTES // 2**20} MB.")
+    try:
+        outputs = json.loads(text, parse_constant=refuse, parse_float=number)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"What your answer returned cannot be read: {_short(str(error))}.") from error
     if not isinstance(outputs, dict):
-        raise ValueError("expected a dictionary")
+        raise ValueError("What your answer returned cannot be read: it is no dictionary of outputs.")
     return outputs
 
 

@@ -1,8 +1,8 @@
 """Run programs one after the other, each in a kernel of its own that is forked from a warm process.
 
 The warm process stands in a sandbox (see `sandbox` and `warm`). What comes back from it is written by
-whoever's program ran there, so it is read as untrusted data: one line of JSON, of limited length and of a fixed
-form. Whatever goes wrong inside, an outcome comes of it, and the next program gets a fresh sandbox.
+whoever's program ran there, so it is read as untrusted data: one line of JSON, of limited length and of a
+fixed form. Whatever goes wrong inside, an outcome comes of it, and the next program gets a fresh sandbox.
 """
 
 import ast
@@ -76,8 +76,8 @@ class Outcome:
         message: what the exception, or the runner, said.
         traceback: as IPython prints it, its last lines.
         cell: index of the cell that raised.
-        outputs: the text of ``outputs.json``, or None where there is none. Longer than `OUTPUTS_BYTES` when the
-            program wrote more than that, and then cut there.
+        outputs: the text of ``outputs.json``, or None where there is none. Longer than `OUTPUTS_BYTES` when
+            the program wrote more than that, and then cut there.
         seconds: wall time.
     """
 
@@ -119,7 +119,7 @@ def run_programs(
     *,
     imports: Iterable[str] = (),
     without: Sequence[str] = (),
-    limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+    limits: Limits = Limits(),
     seed: int = 0,
     sandbox: bool = True,
     stop: threading.Event | None = None,
@@ -151,7 +151,7 @@ def run_programs(
                 except _Silent as silent:
                     outcome, alive = silent.outcome, False
                     if outcome.state == "kernel_died" and warm.count > 1:
-                        # An earlier program may have left what ended the sandbox: try this one in a fresh one.
+                        # An earlier program may have left what ended the sandbox: try again in a fresh one.
                         continue
                 waiting.pop(0)
                 yield replace(outcome, seconds=round(time.monotonic() - started, 2))
@@ -186,7 +186,7 @@ class _WarmProcess:
         self.count = 0
         self.stack = ExitStack()
         command = [sys.executable, "-P", "-m", "course_utils.grading.warm"]
-        self.errors = self.stack.enter_context(tempfile.TemporaryFile())
+        self.errors = self.stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         if sandbox:
             folders = ["/tmp", "/dev/shm"]
             command = self.stack.enter_context(sandboxed(command, without))
@@ -220,7 +220,8 @@ class _WarmProcess:
             self.stack.close()
             if isinstance(error, _Silent):
                 raise RunError(
-                    f"The process that runs students' programs did not start ({error}). It said: {said or 'nothing'}"
+                    f"The process that runs students' programs did not start ({error})."
+                    f" It said: {said or 'nothing'}"
                 ) from error
             raise
 

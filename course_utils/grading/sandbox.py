@@ -105,7 +105,7 @@ def environment() -> dict[str, str]:
 
 
 def module_places(name: str) -> list[Path]:
-    """Return the folders (packages) and files (modules) that ``import name`` would read; none if there are none.
+    """Return the folders (packages) and files (modules) that ``import name`` would read, if there are any.
 
     Nothing is imported for it: a submodule is looked for below its top package's folders.
     """

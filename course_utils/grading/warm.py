@@ -49,9 +49,9 @@ class ForkedKernel(LocalProvisioner):
 def serve(requests: Any, answers: Any) -> None:
     """Import what the first request names, then run the program of each further one, one after the other.
 
-    The first request is ``{"imports": [module, …], "absent": [module, …], "folders": [path, …], "memory": bytes,
-    "outputs": bytes}``, of which the programs may write into the folders, and work in the first. A further one
-    is ``{"id": text, "program": notebook, "files": {name: text}, "seed": number}``.
+    The first request is ``{"imports": [module, …], "absent": [module, …], "folders": [path, …], "memory":
+    bytes, "outputs": bytes}``; programs may write into the folders, and work in the first. A further one is
+    ``{"id": text, "program": notebook, "files": {name: text}, "seed": number}``.
     """
     setup = json.loads(requests.readline())
     sys.modules.update(dict.fromkeys(setup["absent"]))

@@ -213,9 +213,9 @@ def test_results_do_not_go_where_they_would_be_published(small, tmp_path):
 @needs_sandbox
 def test_unknown_names_and_an_empty_folder_are_said(small, tmp_path):
     hand_in(tmp_path / "in", small, "ada", mean=MEAN)
-    with pytest.raises(CourseError, match="no question meen. There are: hue, mean, why"):
+    with pytest.raises(CourseError, match=r"no question meen\. There are: hue, mean, why"):
         run(tmp_path, questions=["meen"])
-    with pytest.raises(CourseError, match="no student bob. There are: ada"):
+    with pytest.raises(CourseError, match=r"no student bob\. There are: ada"):
         run(tmp_path, students=["bob"])
 
 

@@ -1,7 +1,6 @@
 """The sandbox: what a program can see and do in it, and what becomes of programs that go wrong."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -190,7 +189,11 @@ def test_outputs_are_read_as_a_file_and_only_so_far(monkeypatch):
 
 @needs_sandbox
 def test_random_numbers_start_at_the_seed():
-    draw = "import random, numpy, torch\ndef found():\n    return [random.random(), numpy.random.rand(), torch.rand(1).item()]"
+    draw = (
+        "import random, numpy, torch\n"
+        "def found():\n"
+        "    return [random.random(), numpy.random.rand(), torch.rand(1).item()]"
+    )
     imports = ["numpy", "torch"]
 
     def run(seed: int) -> list[str]:
