@@ -7,6 +7,7 @@ in, what it does stays out: a demonstration below a function, or a helper of ano
 """
 
 import ast
+import textwrap
 
 import nbformat
 from nbformat import NotebookNode
@@ -97,7 +98,14 @@ def preamble(assignment: Assignment, without: tuple[str, ...]) -> str:
 
     A function or class is left out if something that it takes at once (a base class, a default) is not there.
     """
-    return _join(*(statement.text for statement in _preamble(assignment, without)))
+    # What imports one of `without` itself cannot be imported either; whether it does, only trying tells.
+    wrap = _if_there if without else str
+    given = _preamble(assignment, without)
+    return _join(*(wrap(statement.text) if statement.imports else statement.text for statement in given))
+
+
+def _if_there(source: str) -> str:
+    return f"try:\n{textwrap.indent(source, '    ')}\nexcept ImportError:\n    pass"
 
 
 def _preamble(assignment: Assignment, without: tuple[str, ...]) -> list[Statement]:

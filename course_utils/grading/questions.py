@@ -52,7 +52,8 @@ class AskedQuestion(BaseModel):
     Attributes:
         answers: the name that a code answer defines, such as ``train_one_epoch``. Where it is not given, it
             is the last function or class of the blank.
-        without: modules that may not answer it; the sandbox of this question does not contain them.
+        without: modules that may not answer it; the sandbox of this question does not contain them. What
+            imports one of them cannot be imported there either, and neither may be needed by an answer.
         needs: questions of this notebook whose course's version is defined before the answer.
     """
 
@@ -73,8 +74,9 @@ class Question(AskedQuestion):
 
     Attributes:
         draw: a generator → inputs, as plain data; called with the assignment's seed, the same for everybody.
-        probe: ``probe(answer, inputs)`` → outputs, as plain data. Only its *source* enters the sandbox: it
-            imports what it needs in its body. What it raises counts as the answer's error.
+        probe: ``probe(answer, inputs)`` → outputs, as plain data. Only its *source*, and that of `tried`,
+            enters the sandbox: it imports what it needs in its body. What it raises counts as the answer's
+            error.
         judge: ``judge(inputs, outputs)`` → a `Verdict` for each criterion of the rubric, in its order. It
             gets what a hostile program may have written, checked for nothing but size: a missing key or a
             wrong type is its business, by `KeyError`, `TypeError` or `ValueError`, which mean "nothing
@@ -94,8 +96,25 @@ class Question(AskedQuestion):
         return self
 
     def probe_source(self) -> str:
-        """Return the text of the probe, which is all of it that the sandbox gets."""
-        return textwrap.dedent(inspect.getsource(self.probe))
+        """Return the text that defines ``probe``, which is all of it that the sandbox gets."""
+        texts = [textwrap.dedent(inspect.getsource(function)) for function in (tried, self.probe)]
+        return "\n\n".join([*texts, f"probe = {self.probe.__name__}\n"])
+
+
+def tried(part):
+    """Return ``part()``, or ``{"error": …}`` if it raises or is no plain data.
+
+    A probe calls each of its parts so, that a mistake in one costs the points of that one alone. It has no
+    type hints because its text is run in the sandbox, where their names are not known.
+    """
+    import json
+
+    try:
+        found = part()
+        json.dumps(found, allow_nan=False)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"[:500]}
+    return found
 
 
 def read_questions(folder: Path) -> dict[str, list[Question]]:

@@ -3,11 +3,13 @@
 The site stands alone: it works from ``file://`` and asks nothing of the network.
 """
 
+import html
 import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from xml.etree.ElementTree import tostring
 
 import jinja2
 import latex2mathml.converter
@@ -27,6 +29,16 @@ MATHS = re.compile(
 )
 # MathML leaves no space between a function's name and its argument, as LaTeX does.
 FUNCTION = re.compile(r"(<mi>(?:ln|log|exp|max|min)</mi>)(?=<m[in]>)")
+
+MATHML = re.compile(
+    "math|menclose|mfrac|mi|mn|mo|mover|mpadded|mphantom|mroot|mrow|mspace|msqrt|mstyle|msub|msubsup|msup"
+    "|mtable|mtd|mtext|mtr|munder|munderover"
+)
+ATTRIBUTES = re.compile(
+    "accent|accentunder|columnalign|columnlines|columnspacing|depth|display|displaystyle|fence|form|height"
+    "|largeop|linethickness|lspace|mathcolor|mathsize|mathvariant|maxsize|minsize|movablelimits|notation"
+    "|rowlines|rowspacing|rspace|scriptlevel|separator|stretchy|symmetric|voffset|width|xmlns"
+)
 
 
 def write_report(run_folder: Path, out: Path) -> Path:
@@ -57,7 +69,9 @@ def write_report(run_folder: Path, out: Path) -> Path:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
     index = out / "index.html"
     template = environment.get_template("report.html.j2")
-    index.write_text(template.render(run=run, notebooks=notebooks, rows=rows, papers=papers), encoding="utf-8")
+    index.write_text(
+        template.render(run=run, notebooks=notebooks, rows=rows, papers=papers), encoding="utf-8"
+    )
     return index
 
 
@@ -78,11 +92,25 @@ def with_mathml(markdown: str) -> str:
     def convert(match: re.Match) -> str:
         if match["code"]:
             return match[0]
-        display = "block" if match["display"] else "inline"
-        mathml = latex2mathml.converter.convert(match["display"] or match["inline"], display=display)
-        return FUNCTION.sub(r'\1<mspace width="0.17em"/>', mathml)
+        return mathml(match["display"] or match["inline"], "block" if match["display"] else "inline")
 
     return MATHS.sub(convert, markdown)
+
+
+def mathml(latex: str, display: Literal["block", "inline"]) -> str:
+    r"""Return a formula as MathML that holds nothing but MathML, also where a stranger wrote it.
+
+    ``latex2mathml`` itself passes on what stands in ``\text{…}`` as it is, a ``<script>`` too.
+    """
+    root = latex2mathml.converter.Converter(display=display).convert_to_element(latex)
+    for element in root.iter():
+        if not MATHML.fullmatch(element.tag):
+            element.tag = "mrow"
+        kept = {name: html.unescape(value) for name, value in element.attrib.items() if ATTRIBUTES.fullmatch(name)}
+        element.attrib.clear()
+        element.attrib.update(kept)
+        element.text = html.unescape(element.text) if element.text else None
+    return FUNCTION.sub(r'\1<mspace width="0.17em"/>', tostring(root, encoding="unicode"))
 
 
 def _results(file: Path) -> dict[str, Any]:

@@ -1,0 +1,454 @@
+"""Grade what was handed in: students × notebooks × questions, and only what has no result yet.
+
+A result's key is a hash of all that it rests on. Results are written one by one as they land, so a run that
+is stopped, or killed at any moment, is gone on with by the same command, and ends with the same results.
+"""
+
+import base64
+import datetime
+import functools
+import hashlib
+import importlib.metadata
+import inspect
+import json
+import platform
+import queue
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from pydantic import ValidationError
+
+from course_utils import paths
+from course_utils.errors import CourseError
+from course_utils.grading.answers import (
+    MAX_PICTURE_BYTES,
+    PNG,
+    Answer,
+    RejectedSubmission,
+    Submission,
+    read_cells,
+    read_submission,
+)
+from course_utils.grading.assignment import Assignment, assignment_names, load_assignment
+from course_utils.grading.judge import Finding, draw_inputs, judge, tail
+from course_utils.grading.kernels import Limits, Program, imported_modules, run_programs
+from course_utils.grading.names import needed, statements
+from course_utils.grading.program import program
+from course_utils.grading.questions import Data, Question
+from course_utils.grading.results import Result, result_file, write_result
+from course_utils.grading.roster import Student, read_roster
+from course_utils.grading.sandbox import check_sandbox
+from course_utils.grading.submissions import Handed, collect
+
+PACKAGES = (
+    *("torch", "torchvision", "timm", "transformers", "numpy", "scipy", "scikit-learn", "pandas"),
+    *("pillow", "opencv-python-headless", "av", "ipykernel"),
+)
+"""Those whose version may change what a program returns."""
+
+NOT_GRADED_WITH = ("notebooks", "cli.py")
+GRADED_WITH = ("judge.py", "questions.py", "verdicts.py", "warm.py")
+"""Parts of the course's own package on which no result rests, and those of ``grading/`` on which it does."""
+
+MOST_FIGURES = 60
+
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One student's answer to one question, and what its result will rest on."""
+
+    student: str
+    notebook: str
+    question: Question
+    answer: Answer | None
+    key: str
+    program: NotebookNode | None = None
+    rejected: str = ""
+
+
+@dataclass
+class Graded:
+    """What a run of `grade` did.
+
+    Attributes:
+        states: how many results are in which state, those of earlier runs included.
+        judged: how many are new.
+        left_out: files that were not read, each with the reason.
+        several: handed-in work of which there are several versions, with the one that counts.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    judged: int = 0
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    several: list[Handed] = field(default_factory=list)
+
+
+def grade(
+    submissions: Path,
+    out: Path,
+    *,
+    roster: Path | None = None,
+    jobs: int = 1,
+    limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+    questions: Collection[str] = (),
+    students: Collection[str] = (),
+    new_seed: bool = False,
+    folders: Sequence[Path] = (),
+    sandbox: bool = True,
+    tell: Tell = lambda done, total, words: None,
+) -> Graded:
+    """Grade submissions and write a result for each student and question under `out`.
+
+    Args:
+        submissions: a folder or an archive; see `course_utils.grading.submissions.collect`.
+        out: where results, answers and figures go; it must not be in the repository.
+        roster: table of students, of which the due times choose between versions.
+        jobs: how many sandboxes run side by side.
+        limits: of each program.
+        questions: ids; all by default.
+        students: ids; all by default.
+        new_seed: draw the assignment's seed anew, so that everything is graded again with other inputs.
+        folders: private instructor folders, whose sources and checks go before the repository's.
+        sandbox: False runs the students' programs as the user's own processes, and marks their results.
+        tell: called with how many results are done, of how many, and the last one in words.
+
+    Raises:
+        CourseError: the sandbox does not work, `out` may not be used, there is nothing to grade, or there is
+            no such question or student.
+    """
+    _refuse(out, submissions)
+    if sandbox:
+        check_sandbox()
+    assignments = {name: load_assignment(name, *folders) for name in assignment_names(*folders)}
+    asked = {question.id for assignment in assignments.values() for question in assignment.questions}
+    _known(questions, asked, "question")
+    collected = collect(submissions, list(assignments.values()), out / "unpacked", _due_times(roster))
+    _known(students, {handed.student for handed in collected.handed}, "student")
+    graded = Graded(
+        left_out=collected.left_out,
+        several=[handed for handed in collected.handed if len(handed.versions) > 1],
+    )
+    _write_list(out, collected.handed)
+    seed = assignment_seed(out, new_seed)
+    conditions = _environment() | {"seed": seed, "limits": vars(limits), "sandbox": sandbox}
+    chosen = [handed for handed in collected.handed if not students or handed.student in students]
+    tasks = [
+        task
+        for handed in chosen
+        for task in _tasks(handed, assignments[handed.notebook], conditions, out)
+        if not questions or task.question.id in questions
+    ]
+    open_tasks = []
+    for task in tasks:
+        if stored := _stored(out, task):
+            graded.states[stored.state] += 1
+        else:
+            open_tasks.append(task)
+    graded.judged = len(open_tasks)
+
+    def keep(task: Task, finding: Finding, seconds: float = 0.0) -> None:
+        write_result(out, _result(task, finding, seconds, sandbox))
+        graded.states[finding.state] += 1
+        words = f"{task.student} · {task.notebook} · {task.question.id}: {finding.state}"
+        tell(sum(graded.states.values()), len(tasks), words)
+
+    for task in open_tasks:
+        if task.program is None:
+            keep(task, _without_a_program(task))
+    programs = [task for task in open_tasks if task.program is not None]
+    _run(programs, keep, jobs, seed=seed, limits=limits, sandbox=sandbox)
+    return graded
+
+
+def assignment_seed(out: Path, new: bool = False) -> int:
+    """Return the seed of all inputs of an assignment, which is drawn once and kept in ``assignment.json``.
+
+    Raises:
+        CourseError: the file holds no seed.
+    """
+    file = out / "assignment.json"
+    if new or not file.is_file():
+        paths.write_json(file, {"seed": secrets.randbits(32)})
+    try:
+        return int(json.loads(file.read_text(encoding="utf-8"))["seed"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CourseError(
+            f'{file}: expected {{"seed": number}} ({error}). Put it right, or grade everything again with'
+            " --new-seed."
+        ) from error
+
+
+def _refuse(out: Path, submissions: Path) -> None:
+    for folder, why in ((paths.repository(), "the repository"), (submissions, "the submissions")):
+        is_one = folder != paths.repository() or (folder / "notebooks" / "profiles.yaml").is_file()
+        if is_one and folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise CourseError(
+                f"--out {out} is inside {why} ({folder}). Results name students and hold their answers:"
+                " choose a folder elsewhere."
+            )
+
+
+def _known(wanted: Collection[str], there_are: Collection[str], what: str) -> None:
+    if unknown := sorted(set(wanted) - set(there_are)):
+        raise CourseError(
+            f"There is no {what} {', '.join(unknown)}. There are: {', '.join(sorted(there_are))}."
+        )
+
+
+def _due_times(roster: Path | None) -> Callable[[str], datetime.datetime | None]:
+    """Return a function from a student's, or a group's, name to the due time with its extra time."""
+    listed = read_roster(roster) if roster else []
+
+    @functools.cache
+    def due(name: str) -> datetime.datetime | None:
+        def ends(student: Student) -> bool:
+            # A spreadsheet takes the zeros in front away.
+            return student.id.lstrip("0") == name.lstrip("0") or student.group == name
+
+        times = [one.due + one.extra_time for one in listed if ends(one) and one.due]
+        return max(times).astimezone() if times else None
+
+    return due
+
+
+def _write_list(out: Path, handed: list[Handed]) -> None:
+    def moment(time: datetime.datetime) -> str:
+        return time.replace(tzinfo=None).isoformat(timespec="seconds")
+
+    entries = [
+        {
+            "student": one.student,
+            "notebook": one.notebook,
+            "handed_in": moment(one.chosen.modified),
+            "chosen": str(one.chosen.path),
+            "late": one.chosen.late,
+            "versions": [{"file": str(two.path), "time": moment(two.modified)} for two in one.versions],
+        }
+        for one in handed
+    ]
+    paths.write_json(out / "submissions.json", entries)
+
+
+# ---- what a result rests on
+
+
+def _environment() -> dict[str, Any]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    course = hashlib.sha256()
+    for file in sorted(paths.PACKAGE.rglob("*.py")):
+        top, *_ = file.relative_to(paths.PACKAGE).parts
+        if file.name in GRADED_WITH if top == "grading" else top not in NOT_GRADED_WITH:
+            course.update(file.read_bytes())
+    return {"python": platform.python_version(), "packages": versions, "course": course.hexdigest()}
+
+
+@functools.cache
+def _checks(question: Question) -> dict[str, Any]:
+    """Return what a judgement rests on: the question's fields, its functions' source with what they use."""
+    fields = question.model_dump(mode="json", exclude={"draw", "probe", "judge"})
+    if question.probe is None:
+        return fields
+    file = inspect.getsourcefile(question.judge)
+    names = {function.__name__ for function in (question.draw, question.probe, question.judge)}
+    source = needed(statements(Path(file).read_text(encoding="utf-8")), names)
+    return fields | {"source": [one.text for one in source]}
+
+
+def _key(**rests_on: Any) -> str:
+    return hashlib.sha256(json.dumps(rests_on, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _tasks(handed: Handed, assignment: Assignment, conditions: dict[str, Any], out: Path) -> list[Task]:
+    """Return the tasks of one student's notebook, and keep its answers and figures beside the results."""
+    where = (handed.student, handed.notebook)
+    try:
+        submission = read_submission(handed.chosen.path, assignment)
+    except RejectedSubmission as error:
+        why = str(error)
+        return [
+            Task(*where, question, None, _key(rejected=why, checks=_checks(question)), rejected=why)
+            for question in assignment.questions
+        ]
+    _keep_figures(out / "figures" / handed.student / handed.notebook, submission.file)
+    tasks = []
+    for question in assignment.questions:
+        answer = submission.answers[question.id]
+        _keep_answer(out / "answers" / handed.student / handed.notebook, answer)
+        tasks.append(_task(where, assignment, submission, question, conditions))
+    return tasks
+
+
+def _task(
+    where: tuple[str, str],
+    assignment: Assignment,
+    submission: Submission,
+    question: Question,
+    conditions: dict[str, Any],
+) -> Task:
+    answer = submission.answers[question.id]
+    if question.probe is None or answer.state != "answered":
+        pictures = [hashlib.sha256(content).hexdigest() for _, content in answer.pictures]
+        rests_on = [answer.state, answer.text, pictures, answer.flags]
+        return Task(*where, question, answer, _key(answer=rests_on, checks=_checks(question)))
+    node = program(assignment, submission, question.id, tail(question))
+    sources = [[cell.id, cell.source] for cell in node.cells]
+    key = _key(program=sources, flags=answer.flags, checks=_checks(question), **conditions)
+    return Task(*where, question, answer, key, node)
+
+
+def _stored(out: Path, task: Task) -> Result | None:
+    """Return the result that there is, if it rests on the same."""
+    file = result_file(out, task.student, task.notebook, task.question.id)
+    try:
+        result = Result.model_validate_json(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError):
+        return None
+    return result if result.key == task.key else None
+
+
+# ---- what marking needs of a submission
+
+
+def _keep_answer(folder: Path, answer: Answer) -> None:
+    content = vars(answer) | {
+        "pictures": [[name, base64.b64encode(content).decode()] for name, content in answer.pictures]
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    _keep(folder / f"{answer.question}.json", text.encode())
+
+
+def _keep(file: Path, content: bytes) -> None:
+    if not file.is_file() or file.read_bytes() != content:
+        with paths.atomic_write(file) as temporary:
+            temporary.write_bytes(content)
+
+
+def _keep_figures(folder: Path, file: Path) -> None:
+    """Keep the pictures of the student's own run, as ``<cell>-<number>.png``; nothing but PNG."""
+    if file.suffix != ".ipynb":
+        return
+    figures = {}
+    for number, cell in enumerate(read_cells(file).cells, start=1):
+        for place, content in enumerate(_pictures(cell), start=1):
+            figures[f"{number:03}-{place}.png"] = content
+    for old in folder.glob("*.png"):
+        if old.name not in figures:
+            old.unlink()
+    for name, content in list(figures.items())[:MOST_FIGURES]:
+        _keep(folder / name, content)
+
+
+def _pictures(cell: NotebookNode) -> list[bytes]:
+    found = []
+    outputs = cell.get("outputs") or []
+    for output in outputs if isinstance(outputs, list) else []:
+        try:
+            text = output["data"]["image/png"]
+            text = text if isinstance(text, str) else "".join(text)
+            content = base64.b64decode("".join(text.split()), validate=True)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        if content.startswith(PNG) and len(content) <= MAX_PICTURE_BYTES:
+            found.append(content)
+    return found
+
+
+# ---- running and judging
+
+
+def _without_a_program(task: Task) -> Finding:
+    if task.answer is None:
+        return Finding("rejected", 0.0, task.rejected)
+    match task.answer.state:
+        case "missing":
+            return Finding("missing", 0.0, "There is no answer to this question.")
+        case "duplicate":
+            return Finding(
+                "duplicate",
+                0.0,
+                "There are two different answers to this question, and none of them can count. Keep one.",
+            )
+        case _:
+            return Finding("needs_manual", None, "A person reads this answer.")
+
+
+def _run(
+    tasks: list[Task], keep: Callable[[Task, Finding, float], None], jobs: int, *, seed: int, **options: Any
+) -> None:
+    """Run the programs, one sandbox for the tasks of a student that exclude the same modules; judge here."""
+    inputs: dict[str, Data] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[Task]] = {}
+    for task in tasks:
+        place = f"{task.notebook}/{task.question.id}"
+        if place not in inputs:
+            inputs[place] = draw_inputs(task.question, seed)
+        groups.setdefault((task.student, task.question.without), []).append(task)
+    stop, landed = threading.Event(), queue.SimpleQueue()
+
+    def work(without: tuple[str, ...], group: list[Task]) -> None:
+        try:
+            imports = {name for task in group for name in imported_modules(_preamble(task.program))}
+            texts = [json.dumps(inputs[f"{task.notebook}/{task.question.id}"]) for task in group]
+            programs = [
+                Program(task.program, {"inputs.json": text}) for task, text in zip(group, texts, strict=True)
+            ]
+            outcomes = run_programs(
+                programs, imports=imports, without=without, seed=seed, stop=stop, **options
+            )
+            for task, outcome in zip(group, outcomes, strict=True):
+                landed.put((task, outcome))
+        except BaseException as error:
+            landed.put(error)
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures = [pool.submit(work, without, group) for (_, without), group in groups.items()]
+        try:
+            for _ in tasks:
+                found = landed.get()
+                if isinstance(found, BaseException):
+                    raise found
+                task, outcome = found
+                started = time.monotonic()
+                place = f"{task.notebook}/{task.question.id}"
+                finding = judge(task.question, inputs[place], task.program, outcome)
+                keep(task, finding, outcome.seconds + time.monotonic() - started)
+        finally:
+            stop.set()
+            for future in futures:
+                future.cancel()
+
+
+def _preamble(node: NotebookNode) -> str:
+    return next((cell.source for cell in node.cells if cell.id == "preamble"), "")
+
+
+def _result(task: Task, finding: Finding, seconds: float, sandbox: bool) -> Result:
+    return Result(
+        student=task.student,
+        notebook=task.notebook,
+        question=task.question.id,
+        key=task.key,
+        state=finding.state,
+        points=finding.points,
+        possible=task.question.points,
+        criteria=finding.criteria,
+        message=finding.message,
+        flags=task.answer.flags if task.answer else (),
+        seconds=round(seconds, 2),
+        sandboxed=sandbox,
+    )

@@ -1,0 +1,306 @@
+"""Run programs one after the other, each in a kernel of its own that is forked from a warm process.
+
+The warm process stands in a sandbox (see `sandbox` and `warm`). What comes back from it is written by
+whoever's program ran there, so it is read as untrusted data: one line of JSON, of limited length and of a
+fixed form. Whatever goes wrong inside, an outcome comes of it, and the next program gets a fresh sandbox.
+"""
+
+import ast
+import json
+import os
+import secrets
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import psutil
+from nbformat import NotebookNode
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from course_utils.errors import RunError
+from course_utils.grading.sandbox import environment, sandboxed
+
+OUTPUTS_BYTES = 32 * 2**20
+LINE_BYTES = 7 * OUTPUTS_BYTES  # a control character of the outputs takes six bytes of JSON
+START_SECONDS = 300
+LONGEST_STEP = 0.5  # seconds between two looks at a program
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "failed to map segment",
+)
+OUT_OF_SOMETHING = (
+    "File too large",
+    "No space left on device",
+    "can't start new thread",
+    "Resource temporarily unavailable",
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one program may use.
+
+    Attributes:
+        seconds: wall time, from the fork of its kernel to its outputs.
+        memory: bytes of its data, of which imports take about one gigabyte.
+    """
+
+    seconds: float = 120.0
+    memory: int = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Program:
+    """A notebook of code cells, and the files that it finds in its folder, by name."""
+
+    node: NotebookNode
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a program.
+
+    Attributes:
+        state: `completed` says that each cell ran, not that there are outputs.
+        error: the name of the exception's class.
+        message: what the exception, or the runner, said.
+        traceback: as IPython prints it, its last lines.
+        cell: index of the cell that raised.
+        outputs: the text of ``outputs.json``, or None where there is none. Longer than `OUTPUTS_BYTES` when
+            the program wrote more than that, and then cut there.
+        seconds: wall time.
+    """
+
+    state: Literal["completed", "error", "timeout", "resource_limit", "kernel_died"]
+    error: str = ""
+    message: str = ""
+    traceback: str = ""
+    cell: int | None = None
+    outputs: str | None = None
+    seconds: float = 0.0
+
+
+class Stopped(Exception):
+    """Somebody asked the runner to stop."""
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str
+    state: Literal["completed", "error", "kernel_died"]
+    error: str = ""
+    message: str = ""
+    traceback: str = ""
+    cell: int | None = None
+    outputs: str | None = None
+
+
+class _Silent(Exception):
+    """The warm process said nothing more: it ended, or its time was up."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
+def run_programs(
+    programs: Sequence[Program],
+    *,
+    imports: Iterable[str] = (),
+    without: Sequence[str] = (),
+    limits: Limits = Limits(),
+    seed: int = 0,
+    sandbox: bool = True,
+    stop: threading.Event | None = None,
+) -> Iterator[Outcome]:
+    """Run programs and yield the outcome of each, in their order.
+
+    Args:
+        programs: what to run.
+        imports: modules that are imported once, before any of the programs runs.
+        without: modules that do not exist for them.
+        limits: of each program.
+        seed: where the random numbers of `random`, NumPy and torch start in each program.
+        sandbox: False runs them as the user's own processes.
+        stop: once set, no further program is begun and the one that runs is ended.
+
+    Raises:
+        RunError: the warm process cannot be started.
+        Stopped: `stop` was set.
+    """
+    stop = stop or threading.Event()
+    waiting = list(programs)
+    while waiting:
+        with _WarmProcess(without, sorted(imports), limits, sandbox, stop) as warm:
+            alive = True
+            while waiting and alive:
+                started = time.monotonic()
+                try:
+                    outcome = warm.run(waiting[0], seed)
+                except _Silent as silent:
+                    outcome, alive = silent.outcome, False
+                    if outcome.state == "kernel_died" and warm.count > 1:
+                        # An earlier program may have left what ended the sandbox: try again in a fresh one.
+                        continue
+                waiting.pop(0)
+                yield replace(outcome, seconds=round(time.monotonic() - started, 2))
+
+
+def imported_modules(source: str) -> set[str]:
+    """Return the names of the modules that the import statements of `source` may import.
+
+    Whether ``from package import name`` imports a module ``package.name`` is not known before it is tried.
+    """
+    names = set()
+    for statement in ast.walk(ast.parse(source)):
+        if isinstance(statement, ast.Import):
+            names |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+            names.add(statement.module)
+            names |= {f"{statement.module}.{alias.name}" for alias in statement.names}
+    return names
+
+
+class _WarmProcess:
+    def __init__(
+        self,
+        without: Sequence[str],
+        imports: list[str],
+        limits: Limits,
+        sandbox: bool,
+        stop: threading.Event,
+    ) -> None:
+        self.limits, self.stop = limits, stop
+        self.buffer = b""
+        self.count = 0
+        self.stack = ExitStack()
+        command = [sys.executable, "-P", "-m", "course_utils.grading.warm"]
+        self.errors = self.stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        if sandbox:
+            folders = ["/tmp", "/dev/shm"]
+            command = self.stack.enter_context(sandboxed(command, without))
+            variables = {"PATH": os.defpath}
+        else:
+            folders = [self.stack.enter_context(tempfile.TemporaryDirectory(prefix="course-unsafe-"))]
+            variables = environment() | {"HOME": folders[0], "TMPDIR": folders[0]}
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env=variables,
+            cwd="/",
+            start_new_session=True,
+        )
+        self.stack.callback(self._end)
+        setup = {
+            "imports": imports,
+            "absent": [] if sandbox else list(without),
+            "folders": folders,
+            "memory": limits.memory,
+            "outputs": OUTPUTS_BYTES,
+        }
+        try:
+            self._send(setup)
+            self._receive("ready", START_SECONDS)
+        except BaseException as error:
+            self.errors.seek(0)
+            said = self.errors.read()[-2000:].decode("utf-8", errors="replace").strip()
+            self.stack.close()
+            if isinstance(error, _Silent):
+                raise RunError(
+                    f"The process that runs students' programs did not start ({error})."
+                    f" It said: {said or 'nothing'}"
+                ) from error
+            raise
+
+    def __enter__(self) -> "_WarmProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def run(self, program: Program, seed: int) -> Outcome:
+        self.count += 1
+        request = {
+            "id": secrets.token_hex(8),
+            "program": program.node,
+            "files": program.files,
+            "seed": seed,
+        }
+        self._send(request)
+        reply = self._receive(request["id"], self.limits.seconds)
+        state = "resource_limit" if _ran_out(reply) else reply.state
+        return Outcome(**reply.model_dump(exclude={"id"}) | {"state": state})
+
+    def _send(self, request: dict[str, Any]) -> None:
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise _Silent(Outcome("kernel_died", message="its sandbox was ended")) from None
+
+    def _receive(self, identity: str, seconds: float) -> _Reply:
+        left = seconds
+        while True:
+            while b"\n" not in self.buffer:
+                started = time.monotonic()
+                self._read()
+                # A machine that slept, or a grader that was paused, is no fault of the program's.
+                left -= min(time.monotonic() - started, LONGEST_STEP)
+                if left < 0 and b"\n" not in self.buffer:
+                    raise _Silent(Outcome("timeout", message=f"it did not end within {seconds:g} seconds"))
+            line, _, self.buffer = self.buffer.partition(b"\n")
+            try:
+                reply = _Reply.model_validate_json(line)
+            except ValidationError:
+                continue
+            # A program can write to the pipe too. It cannot answer for another: it does not know what that
+            # one's request is called.
+            if secrets.compare_digest(reply.id.encode(), identity.encode()):
+                return reply
+
+    def _read(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
+        if not select.select([self.process.stdout], [], [], LONGEST_STEP)[0]:
+            return
+        part = os.read(self.process.stdout.fileno(), 2**20)
+        self.buffer += part
+        if not part:
+            raise _Silent(Outcome("kernel_died", message="its sandbox was ended"))
+        if len(self.buffer) > LINE_BYTES:
+            raise _Silent(Outcome("resource_limit", message="it wrote too much"))
+
+    def _end(self) -> None:
+        # A sandbox ends with its first process; without one, each process is ended by itself.
+        try:
+            family = [self.process, *psutil.Process(self.process.pid).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            family = [self.process]
+        for process in family:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def _ran_out(reply: _Reply) -> bool:
+    if reply.error == "MemoryError" or any(words in reply.message for words in OUT_OF_MEMORY):
+        return True
+    return reply.state == "error" and any(words in reply.message for words in OUT_OF_SOMETHING)

@@ -1,0 +1,296 @@
+"""From results to marks: what ``course marks`` does, in the order in which it does it.
+
+Everything that people wrote is read before anything is written, so that a mistake in it costs nothing. The
+same inputs give the same files, and a run that was killed is repaired by the next.
+"""
+
+import ast
+import json
+import shutil
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from course_utils import paths
+from course_utils.errors import CourseError
+from course_utils.grading.feedback import write_feedback, write_feedback_zip, write_overview
+from course_utils.grading.gradebook import apply_overrides, make_gradebook, write_for, write_gradebook
+from course_utils.grading.questions import Question, read_questions
+from course_utils.grading.reading import (
+    Keys,
+    ManualMarks,
+    Shares,
+    read_answer,
+    to_read,
+    write_reading,
+)
+from course_utils.grading.results import read_results, result_file, write_result
+from course_utils.grading.roster import Student, group_members, read_roster
+from course_utils.grading.tables import read_table, write_table
+from course_utils.notebooks.build import question_of
+from course_utils.notebooks.catalogue import read_notebooks
+
+
+@dataclass
+class Summary:
+    """What a run of ``course marks`` did.
+
+    Attributes:
+        files: what to open, by what it is.
+        notices: what the instructor should know.
+        waiting: how many marks still wait for a person.
+        changes: how many points differ from the gradebook before.
+    """
+
+    files: dict[str, Path] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    waiting: int = 0
+    changes: int = 0
+
+
+def write_marks(
+    folder: Path,
+    questions: dict[str, list[Question]],
+    *,
+    roster_file: Path | None = None,
+    manual: list[Path] | None = None,
+    markers: list[str] | None = None,
+    system: Literal["moodle", "canvas"] | None = None,
+    show_hidden: bool = False,
+    forget_student: str | None = None,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Summary:
+    """Write reading pages, gradebook, feedback and overview of the results under `folder`.
+
+    Args:
+        folder: what ``course grade --out`` wrote into.
+        questions: by notebook; those of notebooks without results are left out.
+        roster_file: without one, those who handed in are listed.
+        manual: tables in which readers wrote; they are taken over for good.
+        markers: among whom answers in words are shared; None keeps the shares there are.
+        system: also write the totals as this system imports them.
+        show_hidden: tell students what was expected of them, too.
+        forget_student: the id of one who is removed from everything first.
+        tell: gets a line of progress.
+
+    Raises:
+        CourseError: something in `folder`, the roster, the overrides or a table of marks cannot be read; then
+            nothing is written.
+    """
+    if forget_student:
+        roster = read_roster(roster_file, _submitters(folder)) if roster_file else []
+        forget(folder, forget_student, roster, questions)
+    results = read_results(folder)
+    if not results:
+        raise CourseError(
+            f"There are no results under {folder}: grade first, by `course grade … --out {folder}`."
+        )
+    submitters = sorted({result.student for result in results})
+    roster = (
+        read_roster(roster_file, submitters) if roster_file else [Student(id=name) for name in submitters]
+    )
+    roster = [student for student in roster if student.id != forget_student]
+    graded = {result.notebook for result in results}
+    questions = {notebook: asked for notebook, asked in questions.items() if notebook in graded}
+
+    keys = Keys(folder, submitters, questions)
+    readings = to_read(folder, results, keys)
+    marks = ManualMarks(folder)
+    summary = Summary(notices=marks.read(manual or [], keys, readings))
+    shares = Shares.load(folder, markers)
+    given = {
+        (reading.student, reading.notebook, reading.question.id): marks.of(reading) for reading in readings
+    }
+    book = make_gradebook(results, questions, roster, given, handed_in(folder))
+    apply_overrides(book, folder / "overrides.csv")
+
+    marks.save()
+    summary.notices += book.notices
+    keys_of = {(reading.student, reading.notebook, reading.question.id): reading.key for reading in readings}
+    summary.notices += [
+        f"{keys_of[place]}: {entry.because}." for place, entry in sorted(given.items()) if entry.disagree
+    ]
+    for place in write_reading(folder, readings, shares, tell):
+        summary.files[f"to read ({place.name})"] = place / "index.html"
+    tell("gradebook")
+    summary.changes = len(write_gradebook(folder, book))
+    summary.files["gradebook"] = folder / "gradebook.csv"
+    if system:
+        summary.files[f"gradebook for {system}"] = write_for(folder, book, system)
+    tell("feedback")
+    write_feedback(folder, book, show_hidden)
+    summary.files["feedback"], unknown = write_feedback_zip(folder, book)
+    if unknown and system == "moodle":
+        summary.notices.append(
+            f"Moodle will not recognise the feedback of {', '.join(unknown)}: give the roster a column"
+            ' "participant" with the number that stands in the names of the files Moodle hands out.'
+        )
+    summary.files["overview"] = write_overview(folder, book)
+    summary.waiting = sum(book.waiting(student.id) for student in book.students)
+    return summary
+
+
+def handed_in(folder: Path) -> dict[tuple[str, str], datetime]:
+    """Return when each student handed in each notebook, where grading wrote that down."""
+    file = folder / "submissions.json"
+    entries = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return {
+        (entry["student"], entry["notebook"]): datetime.fromisoformat(entry["handed_in"])
+        for entry in entries
+        if entry.get("handed_in")
+    }
+
+
+def questions_of(*instructors: Path) -> dict[str, list[Question]]:
+    """Return the questions of the folders' ``checks/``, by notebook; a later folder's go before."""
+    merged: dict[str, dict[str, Question]] = {}
+    for instructor in instructors:
+        for notebook, asked in read_questions(instructor / "checks").items():
+            merged.setdefault(notebook, {}).update({question.id: question for question in asked})
+    return {notebook: list(asked.values()) for notebook, asked in merged.items()}
+
+
+def blank_answers(questions: dict[str, list[Question]]) -> dict[tuple[str, str], str]:
+    """Return the text of the blank answer cells of the notebooks there are, by notebook and question."""
+    return {
+        (notebook.name, marked[1]): cell.source
+        for notebook in read_notebooks(paths.notebooks())
+        if notebook.name in questions
+        for cell in notebook.node.cells
+        if (marked := question_of(cell))
+    }
+
+
+def export_answers(
+    folder: Path,
+    questions: dict[str, list[Question]],
+    blanks: Mapping[tuple[str, str], str],
+    out: Path,
+) -> int:
+    """Write one plain file a question and student, as programs that look for copies want them.
+
+    ``out/<notebook>-<question>/<student>.py`` (``.md`` for words) holds the answer without the lines that its
+    blank holds already. Untouched blanks are left out. Returns the number of files.
+
+    Args:
+        folder: of the results.
+        questions: by notebook.
+        blanks: source of the blank answers, by notebook and question.
+        out: where to; files of an earlier export that are no more are removed.
+    """
+    kinds = {
+        (notebook, question.id): question.kind for notebook, asked in questions.items() for question in asked
+    }
+    written = set()
+    for result in read_results(folder):
+        place = (result.notebook, result.question)
+        if result.state in ("missing", "rejected") or place not in kinds:
+            continue
+        text, _ = read_answer(folder, result)
+        words = kinds[place] == "words"
+        own = without_blank(text, blanks.get(place, ""), words)
+        if own.strip():
+            file = out / "-".join(place) / f"{result.student}.{'md' if words else 'py'}"
+            with paths.atomic_write(file) as temporary:
+                temporary.write_text(own, encoding="utf-8", newline="\n")
+            written.add(file)
+    for place in kinds:
+        for old in (out / "-".join(place)).glob("*.[mp][dy]"):
+            if old not in written:
+                old.unlink()
+    return len(written)
+
+
+def without_blank(text: str, blank: str, words: bool = False) -> str:
+    """Return an answer without the lines of its blank; code stays code that can be parsed.
+
+    Where the body alone cannot be parsed, lines that open a block (``def …:``) stay.
+    """
+    given = {line.strip() for line in blank.splitlines()} - {""}
+    lines = text.splitlines()
+    own = [line for line in lines if line.strip() not in given]
+    candidates = [own, [line for line in lines if line.strip() not in given or line.rstrip().endswith(":")]]
+    for candidate in candidates:
+        shown = textwrap.dedent("\n".join(candidate)).strip("\n") + "\n"
+        if words or _parses(shown):
+            return shown
+    return text
+
+
+def _parses(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def forget(folder: Path, student: str, roster: list[Student], questions: dict[str, list[Question]]) -> None:
+    """Remove a student from all that is kept under `folder`.
+
+    Work that counts for a group goes on under the group's name. The roster, the submissions themselves and
+    files handed to others are not touched.
+
+    Raises:
+        CourseError: nobody of that id is known; nothing is removed.
+    """
+    gradebook = folder / "gradebook.json"
+    state = json.loads(gradebook.read_text(encoding="utf-8")) if gradebook.is_file() else {"marks": {}}
+    known = _submitters(folder) | set(state["marks"]) | {entry.id for entry in roster}
+    if student not in known:
+        raise CourseError(f"--forget {student}: there is nobody of that id. Ids are written in full.")
+    group = next((entry.group for entry in roster if entry.id == student), "")
+    fellows = [name for name in group_members(roster).get(group, []) if name != student]
+    keys = Keys(folder, _submitters(folder), questions)
+    gone = {key for key, (owner, _, _) in keys.known.items() if owner == student}
+    if fellows:
+        _pass_on(folder, student, group, keys)
+    else:
+        marks = ManualMarks(folder)
+        marks.forget(gone)
+        marks.save()
+        for file in sorted(folder.glob("reading/*/manual.csv")):
+            _keep_rows(file, ("key", "points"), "key", gone)
+    _keep_rows(folder / "overrides.csv", ("student",), "student", {student})
+    _keep_rows(folder / "changes.csv", ("student",), "student", {student})
+    for file in folder.glob("gradebook_*.csv"):
+        file.unlink()
+    if gradebook.is_file():
+        state["marks"].pop(student, None)
+        paths.write_json(gradebook, state)
+    # Results last: while they are there, the same command goes on after a kill.
+    for kind in ("feedback", "figures", "answers", "results"):
+        shutil.rmtree(folder / kind / student, ignore_errors=True)
+
+
+def _pass_on(folder: Path, student: str, group: str, keys: Keys) -> None:
+    # Whatever the group has under its own name stays; pieces are copied one by one, as a kill may come.
+    keys.rename(student, group)
+    for result in read_results(folder):
+        copy = result.model_copy(update={"student": group})
+        if (
+            result.student == student
+            and not result_file(folder, group, copy.notebook, copy.question).exists()
+        ):
+            write_result(folder, copy)
+    for kind in ("answers", "figures"):
+        for place in sorted((folder / kind / student).glob("*")):
+            if not (folder / kind / group / place.name).exists():
+                (folder / kind / group).mkdir(parents=True, exist_ok=True)
+                place.rename(folder / kind / group / place.name)
+
+
+def _keep_rows(file: Path, columns: tuple[str, ...], column: str, gone: set[str]) -> None:
+    if not file.is_file():
+        return
+    rows = read_table(file, columns)
+    kept: list[dict[str, Any]] = [row.cells for row in rows if row[column] not in gone]
+    if len(kept) < len(rows):
+        write_table(file, list(rows[0].cells), kept)
+
+
+def _submitters(folder: Path) -> set[str]:
+    return {place.name for place in (folder / "results").glob("*") if place.is_dir()}

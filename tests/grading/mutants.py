@@ -1,0 +1,710 @@
+"""Answers to the code questions: wrong in one place, right in another style, and taken from a library."""
+
+# ruff: noqa: E501 (what is replaced in a line of an answer is as long as that line)
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """The course's answer with one mistake.
+
+    Attributes:
+        question: the question's id.
+        name: what is wrong.
+        change: pairs of what is replaced in the answer's text, and by what; all of its occurrences.
+        loses: the places in the rubric, from 0, of the criteria that it loses, and no others.
+    """
+
+    question: str
+    name: str
+    change: dict[str, str]
+    loses: tuple[int, ...]
+
+    def of(self, answer: str) -> str:
+        for old, new in self.change.items():
+            assert old in answer, f"{self.name}: {old!r} is not in the answer"
+            answer = answer.replace(old, new)
+        return answer
+
+
+MUTANTS = [
+    Mutant(
+        "train-one-epoch",
+        "mean of batch means",
+        {"loss.item() * len(labels)": "loss.item()", "total_loss / samples": "total_loss / 3"},
+        (2,),
+    ),
+    Mutant(
+        "train-one-epoch",
+        "sum of batch means over samples",
+        {"loss.item() * len(labels)": "loss.item()"},
+        (2,),
+    ),
+    Mutant("train-one-epoch", "no zero_grad", {"        self.optimizer.zero_grad()\n": ""}, (1,)),
+    Mutant("train-one-epoch", "no step", {"        self.optimizer.step()\n": ""}, (0,)),
+    Mutant(
+        "train-one-epoch",
+        "gradients forgotten before the step",
+        {"self.optimizer.step()": "self.optimizer.zero_grad(); self.optimizer.step()"},
+        (0,),
+    ),
+    Mutant(
+        "train-one-epoch",
+        "an optimizer of its own",
+        {
+            "    self.model.train()\n": "    self.model.train()\n"
+            "    self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)\n"
+        },
+        (0, 2),
+    ),
+    Mutant("train-one-epoch", "accuracy as a fraction", {"100 * correct": "correct"}, (3,)),
+    Mutant("train-one-epoch", "labels swapped in the accuracy", {"argmax": "argmin"}, (3,)),
+    Mutant("train-one-epoch", "no train()", {"    self.model.train()\n": ""}, (4,)),
+    Mutant("train-one-epoch", "eval() instead", {"self.model.train()": "self.model.eval()"}, (4,)),
+    Mutant("train-one-epoch", "not shuffled", {", shuffle=True": ""}, (5,)),
+    Mutant("train-one-epoch", "batches of one", {"batch_size=self.batch_size": "batch_size=1"}, (5,)),
+    Mutant(
+        "train-one-epoch", "the last batch dropped", {"shuffle=True": "shuffle=True, drop_last=True"}, (0,)
+    ),
+    Mutant("evaluate-model-on-dataloader", "no eval()", {"    self.model.eval()\n": ""}, (2,)),
+    Mutant("evaluate-model-on-dataloader", "no no_grad()", {"torch.no_grad()": "torch.enable_grad()"}, (3,)),
+    Mutant(
+        "evaluate-model-on-dataloader",
+        "mean of batch means",
+        {".item() * len(labels)": ".item()", "total_loss / samples": "total_loss / 3"},
+        (0,),
+    ),
+    Mutant("evaluate-model-on-dataloader", "accuracy as a fraction", {"100 * correct": "correct"}, (1,)),
+    Mutant(
+        "evaluate-model-on-dataloader",
+        "another dataset",
+        {"DataLoader(dataset,": "DataLoader(self.test_dataset,"},
+        (0, 1),
+    ),
+    Mutant(
+        "evaluate-model-on-dataloader",
+        "learns from what it is tested on",
+        {
+            "torch.no_grad()": "torch.enable_grad()",
+            "            samples += len(labels)": "            samples += len(labels)\n"
+            "            self.criterion(logits, labels).backward()\n"
+            "            self.optimizer.step()",
+        },
+        (0, 3, 4),
+    ),
+    Mutant("training-parts", "AdamW", {"optim.Adam(": "optim.AdamW("}, (0,)),
+    Mutant("training-parts", "plain gradient descent", {"optim.Adam(": "optim.SGD("}, (0,)),
+    Mutant("training-parts", "the last layer alone", {"model.parameters()": "model[-1].parameters()"}, (0,)),
+    Mutant("training-parts", "the default learning rate", {", lr=learning_rate": ""}, (1,)),
+    Mutant("training-parts", "a loss for log-probabilities", {"nn.CrossEntropyLoss()": "nn.NLLLoss()"}, (2,)),
+    Mutant(
+        "training-parts",
+        "a softmax too many",
+        {"nn.CrossEntropyLoss()": "lambda x, y: nn.functional.cross_entropy(x.softmax(1), y)"},
+        (2,),
+    ),
+    Mutant(
+        "best-epoch",
+        "best on test",
+        {
+            'best = history["val_acc"].index(max(history["val_acc"]))': 'best = history["test_acc"].index(max(history["test_acc"]))',
+        },
+        (0,),
+    ),
+    Mutant(
+        "best-epoch",
+        "the latest of equals",
+        {
+            'best = history["val_acc"].index(max(history["val_acc"]))': 'best = max(range(len(history["val_acc"])), key=lambda i: (history["val_acc"][i], i))'
+        },
+        (1,),
+    ),
+    Mutant("best-epoch", "counted from 0", {"best + 1": "best"}, (2,)),
+    Mutant(
+        "best-epoch",
+        "highest accuracy on test",
+        {'history["test_acc"][best]': 'max(history["test_acc"])'},
+        (3,),
+    ),
+    Mutant(
+        "best-epoch", "the last test accuracy", {'history["test_acc"][best]': 'history["test_acc"][-1]'}, (3,)
+    ),
+    Mutant("proportion", "the share of fakes", {"labels.count(0)": "len(labels)"}, (0,)),
+    Mutant(
+        "proportion",
+        "reals for each fake",
+        {"labels.count(1) / labels.count(0)": "labels.count(0) / labels.count(1)"},
+        (0,),
+    ),
+    Mutant(
+        "proportion",
+        "an attribute that not every dataset has",
+        {"[int(dataset[i][1]) for i in range(len(dataset))]": "dataset.labels.tolist()"},
+        (1,),
+    ),
+    Mutant(
+        "soft-scores",
+        "logits",
+        {"torch.softmax(model(inputs.to(device)), dim=1)": "model(inputs.to(device))"},
+        (0,),
+    ),
+    Mutant("soft-scores", "softmax over the batch", {"dim=1": "dim=0"}, (0,)),
+    Mutant(
+        "soft-scores",
+        "sigmoids",
+        {"torch.softmax(model(inputs.to(device)), dim=1)": "model(inputs.to(device)).sigmoid()"},
+        (0,),
+    ),
+    Mutant(
+        "soft-scores", "fake first", {"scores[:, 0]": "scores[:, -1]", "scores[:, 1]": "scores[:, 0]"}, (1,)
+    ),
+    Mutant("soft-scores", "shuffled", {"batch_size=32": "batch_size=32, shuffle=True"}, (2,)),
+    Mutant(
+        "soft-scores",
+        "predicted labels",
+        {"true_labels += labels.tolist()": "true_labels += scores.argmax(1).tolist()"},
+        (2,),
+    ),
+    Mutant("soft-scores", "no eval()", {"    model.eval()\n": ""}, (3,)),
+    Mutant("soft-scores", "no no_grad()", {"torch.no_grad()": "torch.enable_grad()"}, (4,)),
+    Mutant(
+        "faces-dataset",
+        "the length of one folder",
+        {"return len(self.paths)": "return self.labels.count(0)"},
+        (0,),
+    ),
+    Mutant(
+        "faces-dataset",
+        "unsorted files",
+        {'sorted((self.root_path / "real").iterdir())': 'list((self.root_path / "real").iterdir())'},
+        (1,),
+    ),
+    Mutant(
+        "faces-dataset",
+        "fakes first",
+        {
+            "real + fake": "fake + real",
+            "[0] * len(real) + [1] * len(fake)": "[1] * len(fake) + [0] * len(real)",
+        },
+        (1,),
+    ),
+    Mutant(
+        "faces-dataset",
+        "labels swapped",
+        {"[0] * len(real) + [1] * len(fake)": "[1] * len(real) + [0] * len(fake)"},
+        (2,),
+    ),
+    Mutant("faces-dataset", "labels as floats", {"self.labels[index]": "float(self.labels[index])"}, (2,)),
+    Mutant("faces-dataset", 'no .convert("RGB")', {'.convert("RGB")': ""}, (3,)),
+    Mutant("faces-dataset", "grey all over", {'.convert("RGB")': '.convert("L").convert("RGB")'}, (3,)),
+    Mutant("faces-dataset", "transform ignored", {"self.transform is not None": "False"}, (4,)),
+    Mutant(
+        "faces-dataset",
+        "the transform's result forgotten",
+        {"picture = self.transform(picture)": "self.transform(picture)"},
+        (4,),
+    ),
+    Mutant("saliency", "no absolute value", {".abs()": ""}, (1,)),
+    Mutant(
+        "saliency",
+        "absolute value after the maximum",
+        {"gradients.abs().amax(dim=1)": "gradients.amax(dim=1).abs()"},
+        (1,),
+    ),
+    Mutant("saliency", "sum over channels", {".amax(dim=1)": ".sum(dim=1)"}, (1,)),
+    Mutant(
+        "saliency",
+        "of the loss",
+        {"scores.sum()": 'nn.functional.cross_entropy(logits, true_labels, reduction="sum")'},
+        (0,),
+    ),
+    Mutant("saliency", "of the probability", {"logits.gather": "logits.softmax(dim=1).gather"}, (0,)),
+    Mutant("saliency", "of the preferred class", {"scores.sum()": "logits.amax(dim=1).sum()"}, (0,)),
+    Mutant("saliency", "averaged over the batch", {"scores.sum()": "scores.mean()"}, (0,)),
+    Mutant("saliency", "squeezed", {".amax(dim=1)": ".amax(dim=1).squeeze()"}, (2,)),
+    Mutant("saliency", "one channel kept", {".amax(dim=1)": ".amax(dim=1, keepdim=True)"}, (2,)),
+    Mutant("saliency", "no eval()", {"    model.eval()\n": ""}, (3,)),
+    Mutant("saliency", "left in evaluation mode", {"    model.train(training)\n": ""}, (3,)),
+    Mutant(
+        "saliency", "train mode afterwards, whatever it was", {"model.train(training)": "model.train()"}, (3,)
+    ),
+    Mutant(
+        "saliency",
+        "backward()",
+        {
+            "(gradients,) = torch.autograd.grad(scores.sum(), inputs)": "scores.sum().backward()",
+            "gradients.abs": "inputs.grad.abs",
+        },
+        (4,),
+    ),
+    Mutant("saliency", "a gradient on the caller's samples", {"samples.detach().clone()": "samples"}, (4,)),
+    Mutant(
+        "saliency",
+        "earlier gradients wiped out",
+        {
+            "(gradients,) = torch.autograd.grad(scores.sum(), inputs)": "scores.sum().backward(); model.zero_grad()",
+            "gradients.abs": "inputs.grad.abs",
+        },
+        (4,),
+    ),
+    Mutant("grad-cam", "no ReLU", {".relu()": ""}, (1,)),
+    Mutant("grad-cam", "mean over maps", {".sum(dim=1)": ".mean(dim=1)"}, (1,)),
+    Mutant(
+        "grad-cam",
+        "divided by the maximum",
+        {".relu().detach()": ".relu().detach() / (weights * kept[0]).sum(dim=1).max()"},
+        (1,),
+    ),
+    Mutant("grad-cam", "weights summed over places", {"gradients.mean(": "gradients.sum("}, (0,)),
+    Mutant(
+        "grad-cam", "a weight for each place", {"gradients.mean(dim=(2, 3), keepdim=True)": "gradients"}, (0,)
+    ),
+    Mutant("grad-cam", "of the probability", {"logits.gather": "logits.softmax(dim=1).gather"}, (0,)),
+    Mutant("grad-cam", "of the preferred class", {"scores.sum()": "logits.amax(dim=1).sum()"}, (2,)),
+    Mutant("grad-cam", "of class 1", {"scores.sum()": "logits[:, 1].sum()"}, (2,)),
+    Mutant(
+        "grad-cam",
+        "always the last convolution",
+        {
+            "    kept = []\n": "    kept = []\n    layer = [m for m in model.modules() if isinstance(m, nn.Conv2d)][-1]\n"
+        },
+        (2,),
+    ),
+    Mutant("grad-cam", "hook not removed", {"handle.remove()": "pass"}, (3,)),
+    Mutant(
+        "grad-cam",
+        "hook not removed after an error",
+        {"    finally:\n": "    except ZeroDivisionError:\n        pass\n    else:\n"},
+        (3,),
+    ),
+    Mutant("grad-cam", "left in evaluation mode", {"        model.train(training)\n": ""}, (3,)),
+    Mutant(
+        "grad-cam",
+        "gradients left on the parameters",
+        {
+            "    (gradients,) =": "    kept[0].retain_grad(); scores.sum().backward(retain_graph=True)\n    (gradients,) ="
+        },
+        (3,),
+    ),
+    Mutant("grad-cam-visualization", "still normalised", {"(sample / 2 + 0.5)": "sample"}, (0,)),
+    Mutant(
+        "grad-cam-visualization",
+        "bytes",
+        {
+            "np.asarray(overlay(picture.numpy(), heat.numpy()))": "(255 * overlay(picture.numpy(), heat.numpy())).astype(np.uint8)"
+        },
+        (0,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "channels first",
+        {
+            "np.asarray(overlay(picture.numpy(), heat.numpy()))": "overlay(picture.numpy(), heat.numpy()).transpose(2, 0, 1)"
+        },
+        (0,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "the other class",
+        {"torch.tensor([int(label)])": "torch.tensor([1 - int(label)])"},
+        (1,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "the first convolution",
+        {"model.get_submodule(explain.last_convolution(model))": "model[0]"},
+        (1,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "enlarged in blocks",
+        {'mode="bilinear", align_corners=False': 'mode="nearest"'},
+        (1,),
+    ),
+    Mutant("grad-cam-visualization", "corners aligned", {"align_corners=False": "align_corners=True"}, (1,)),
+    Mutant("grad-cam-visualization", "not divided", {" / heat.max().cpu().clamp_min(1e-12)": ""}, (2,)),
+    Mutant("grad-cam-visualization", "divided by zero", {".clamp_min(1e-12)": ""}, (2,)),
+    Mutant(
+        "grad-cam-visualization",
+        "the label as text",
+        {"heat.numpy())), int(label)": "heat.numpy())), str(label)"},
+        (3,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "the other label",
+        {"heat.numpy())), int(label)": "heat.numpy())), 1 - int(label)"},
+        (3,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "another generator",
+        {"int(torch.randint(len(test_dataset), (1,)))": "np.random.randint(len(test_dataset))"},
+        (4,),
+    ),
+    Mutant(
+        "grad-cam-visualization",
+        "always the first",
+        {"int(torch.randint(len(test_dataset), (1,)))": "0"},
+        (4,),
+    ),
+    Mutant("separable-cost", "biases counted", {"return normal,": "return normal + channels_out,"}, (0,)),
+    Mutant(
+        "separable-cost",
+        "one filter a channel",
+        {"normal = kernel * kernel * channels_in * channels_out": "normal = kernel * kernel * channels_out"},
+        (0, 2),
+    ),
+    Mutant(
+        "separable-cost",
+        "the depthwise one alone",
+        {"kernel * kernel * channels_in + channels_in * channels_out": "kernel * kernel * channels_in"},
+        (1, 3),
+    ),
+    Mutant("separable-cost", "a square output", {"normal * places": "normal * height * height"}, (2,)),
+    Mutant("separable-cost", "the pair counted for one place", {"pair * places": "pair"}, (3,)),
+    Mutant("features-before-head", "the height of the maps", {"maps.shape[1]": "maps.shape[2]"}, (0,)),
+    Mutant(
+        "features-before-head",
+        "what timm says of itself",
+        {"int(maps.shape[1])": "model.num_features"},
+        (0, 1),
+    ),
+    Mutant("features-before-head", "no eval()", {"    model.eval()\n": ""}, (1,)),
+    Mutant("features-before-head", "left in evaluation mode", {"    model.train(training)\n": ""}, (1,)),
+    Mutant(
+        "parameters", "buffers counted", {"in model.parameters()": "in model.state_dict().values()"}, (1,)
+    ),
+    Mutant(
+        "parameters",
+        "weights alone",
+        {
+            "sum(parameter.numel() for parameter in model.parameters())": 'sum(p.numel() for name, p in model.named_parameters() if name.endswith("weight"))'
+        },
+        (0,),
+    ),
+    Mutant(
+        "parameters",
+        "layers inside of layers left out",
+        {
+            "sum(parameter.numel() for parameter in model.parameters())": "sum(p.numel() for layer in model.children() for p in layer.parameters(recurse=False))"
+        },
+        (0,),
+    ),
+    Mutant(
+        "xception-based-model",
+        "head without the 1000 layer",
+        {
+            "network.num_features, 1000": "network.num_features, 256",
+            "        nn.ReLU(),\n        nn.Linear(1000, 256),\n": "",
+        },
+        (0, 2),
+    ),
+    Mutant(
+        "xception-based-model",
+        "a softmax at the end",
+        {"nn.Linear(64, 2),": "nn.Linear(64, 2), nn.Softmax(dim=1),"},
+        (1,),
+    ),
+    Mutant(
+        "xception-based-model",
+        "a ReLU left out",
+        {"        nn.ReLU(),\n        nn.Linear(64, 2),": "        nn.Linear(64, 2),"},
+        (1,),
+    ),
+    Mutant("xception-based-model", "another activation", {"nn.ReLU()": "nn.LeakyReLU()"}, (1,)),
+    Mutant(
+        "xception-based-model",
+        "a layer without biases",
+        {"nn.Linear(256, 64)": "nn.Linear(256, 64, bias=False)"},
+        (2,),
+    ),
+    Mutant(
+        "xception-based-model",
+        "another network",
+        {
+            '"legacy_xception"': '"xception41"',
+            "network.fc =": "network.head = nn.Identity(); network.fc =",
+            "    return network": "    head, forward = network.fc, network.forward_features\n    network.forward = lambda x: head(forward(x).mean(dim=(2, 3)))\n    return network",
+        },
+        (2, 3),
+    ),
+    Mutant(
+        "xception-based-model",
+        "a last convolution taken out",
+        {
+            "    return network": "    network.conv4 = nn.Conv2d(1536, 2048, 1, bias=False)\n    return network"
+        },
+        (2, 3),
+    ),
+]
+
+
+OTHER_STYLES = {
+    "train-one-epoch": """
+import math
+
+def train_one_epoch(self):
+    net, losses, hits = self.model.train(), [], []
+    order = torch.randperm(len(self.train_dataset)).tolist()
+    for k in range(math.ceil(len(order) / self.batch_size)):
+        chosen = order[k * self.batch_size:(k + 1) * self.batch_size]
+        x = torch.stack([self.train_dataset[i][0] for i in chosen])
+        y = torch.tensor([int(self.train_dataset[i][1]) for i in chosen])
+        out = net(x)
+        loss = self.criterion(out, y)
+        loss.backward()
+        self.optimizer.step()
+        for p in net.parameters():
+            p.grad = None
+        with torch.no_grad():
+            losses += [float(loss)] * len(chosen)
+            hits += [int(a == b) for a, b in zip(out.max(1).indices, y)]
+    return sum(losses) / len(losses), sum(hits) / len(hits) * 100.0
+""",
+    "evaluate-model-on-dataloader": """
+@torch.inference_mode()
+def evaluate_model_on_dataloader(self, dataset):
+    was = self.model.training
+    self.model.train(False)
+    outs, ys = [], []
+    for i in range(len(dataset)):
+        x, y = dataset[i]
+        outs.append(self.model(x[None].to(self.device)))
+        ys.append(int(y))
+    self.model.train(was)
+    outs, ys = torch.cat(outs), torch.tensor(ys)
+    return self.criterion(outs, ys), 100 * (outs[:, 1] > outs[:, 0]).eq(ys.bool()).float().mean()
+""",
+    "training-parts": """
+def training_parts(model, learning_rate):
+    groups = [{"params": [p]} for p in model.parameters()]
+    def criterion(logits, labels):
+        return (torch.logsumexp(logits, 1) - logits[torch.arange(len(labels)), labels]).mean()
+    return torch.optim.Adam(groups, learning_rate), criterion
+""",
+    "best-epoch": """
+def best_epoch_accuracies(history):
+    winner = None
+    for number, pair in enumerate(zip(history["val_acc"], history["test_acc"]), start=1):
+        if winner is None or pair[0] > winner[1]:
+            winner = [number, *pair]
+    return np.array(winner)
+""",
+    "proportion": """
+def fakes_per_real(dataset):
+    counts = np.zeros(2)
+    for _, label in DataLoader(dataset):
+        counts[label] += 1
+    return counts[1] / counts[0]
+""",
+    "soft-scores": """
+def get_soft_scores_and_true_labels(dataset, model):
+    model = model.eval()
+    columns = [], [], []
+    for i in range(len(dataset)):
+        picture, label = dataset[i]
+        with torch.inference_mode():
+            a, b = model(picture.unsqueeze(0)).flatten()
+        fake = 1 / (1 + torch.exp(a - b))
+        for column, value in zip(columns, (1 - fake, fake, torch.as_tensor(label))):
+            column.append(value)
+    return tuple(torch.stack(column) for column in columns)
+""",
+    "faces-dataset": """
+import glob, os
+
+class FacesDataset:
+    def __init__(self, root_path, transform):
+        self.items = []
+        for label, name in enumerate(["real", "fake"]):
+            files = glob.glob(os.path.join(root_path, name, "*"))
+            files.sort(key=os.path.basename)
+            for file in files:
+                self.items.append((file, label))
+        self.transform = transform or (lambda picture: picture)
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        file, label = self.items[i]
+        with Image.open(file) as opened:
+            rgba = opened.convert("RGBA")
+        background = Image.new("RGBA", rgba.size, "white")
+        picture = Image.alpha_composite(background, rgba).convert("RGB")
+        return self.transform(picture), label
+""",
+    "saliency": """
+def compute_gradient_saliency_maps(samples, true_labels, model):
+    was_training = model.training
+    model.eval()
+    maps = []
+    for sample, label in zip(samples, true_labels):
+        picture = sample.clone()
+        picture.requires_grad = True
+        score = model(picture[None])[0, int(label)]
+        gradient = torch.autograd.grad(score, picture)[0]
+        red, green, blue = gradient.abs()
+        maps.append(torch.maximum(torch.maximum(red, green), blue))
+    if was_training:
+        model.train()
+    return torch.stack(maps)
+""",
+    "grad-cam": """
+from contextlib import contextmanager
+
+@contextmanager
+def as_it_was(model):
+    mode, gradients = model.training, [p.grad for p in model.parameters()]
+    try:
+        yield model.eval()
+    finally:
+        model.train(mode)
+        for p, g in zip(model.parameters(), gradients):
+            p.grad = g
+
+def compute_grad_cam(samples, labels, model, layer):
+    seen = {}
+    def keep(module, arguments, result):
+        result.retain_grad()
+        seen["maps"] = result
+    maps = []
+    with as_it_was(model):
+        for p in model.parameters():
+            p.grad = None
+        for i in range(len(samples)):
+            hook = layer.register_forward_hook(keep)
+            try:
+                model(samples[i:i + 1])[0, labels[i]].backward()
+            finally:
+                hook.remove()
+            activity, gradient = seen["maps"][0].detach(), seen["maps"].grad[0]
+            total = torch.zeros(activity.shape[1:])
+            for a, g in zip(activity, gradient):
+                total += g.sum() / g.numel() * a
+            maps.append(total.clamp(min=0).numpy())
+    return np.stack(maps)
+""",
+    "grad-cam-visualization": """
+def get_grad_cam_visualization(test_dataset, model):
+    loader = torch.utils.data.DataLoader(test_dataset, batch_size=1, shuffle=True)
+    samples, labels = next(iter(loader))
+    last = None
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            last = module
+    heat = compute_grad_cam(samples, labels, model, last)[0].numpy()
+    if heat.max() > 0:
+        heat = heat / heat.max()
+    heat = nn.Upsample(size=tuple(samples.shape[-2:]), mode="bilinear")(torch.tensor(heat)[None, None])[0, 0]
+    picture = np.moveaxis(samples[0].numpy(), 0, -1) * 0.5 + 0.5
+    return overlay(picture, heat), labels.item()
+""",
+    "separable-cost": """
+def convolution_cost(kernel, channels_in, channels_out, height, width):
+    costs = []
+    for layers in (
+        [nn.Conv2d(channels_in, channels_out, kernel, bias=False)],
+        [
+            nn.Conv2d(channels_in, channels_in, kernel, groups=channels_in, bias=False),
+            nn.Conv2d(channels_in, channels_out, 1, bias=False),
+        ],
+    ):
+        costs.append(sum(layer.weight.nelement() for layer in layers))
+    return costs + [cost * height * width for cost in costs]
+""",
+    "features-before-head": """
+def features_before_head(model, image_size):
+    import copy
+    double = copy.deepcopy(model).eval()
+    black = torch.zeros((1, 3, image_size, image_size))
+    return len(double.forward_features(black).mean(dim=[2, 3]).squeeze(0))
+""",
+    "parameters": """
+def count_parameters(model):
+    total = 0
+    for layer in model.modules():
+        for values in layer._parameters.values():
+            if values is not None:
+                total += int(torch.tensor(values.shape).prod())
+    return total
+""",
+    "xception-based-model": """
+class Head(nn.Module):
+    def __init__(self, *widths):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:]))
+
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = nn.functional.relu(layer(x))
+        return self.layers[-1](x)
+
+def get_xception_based_model():
+    model = timm.create_model("legacy_xception", num_classes=2)
+    setattr(model, "fc", Head(2048, 1000, 256, 64, 2))
+    return model
+""",
+}
+
+
+COPIES = {
+    "train-one-epoch": """
+def train_one_epoch(self):
+    from course_utils.training import Trainer
+    return Trainer.train_one_epoch(self)
+""",
+    "evaluate-model-on-dataloader": """
+def evaluate_model_on_dataloader(self, dataset):
+    from course_utils.training import ClassificationTrainer
+    return ClassificationTrainer.evaluate(self, dataset)
+""",
+    "training-parts": """
+def training_parts(model, learning_rate):
+    from course_utils.training.settings import make_optimizer
+    return make_optimizer(model, learning_rate), nn.CrossEntropyLoss()
+""",
+    "best-epoch": """
+def best_epoch_accuracies(history):
+    from course_utils.history import Run, best_epoch
+    run = Run.model_validate(history)
+    return best_epoch(run), max(run.val_acc), run.test_acc[best_epoch(run) - 1]
+""",
+    "soft-scores": """
+def get_soft_scores_and_true_labels(dataset, model):
+    from course_utils.training import ClassificationTrainer
+    scores = ClassificationTrainer(model, None, None, dataset).predict(dataset)
+    return 1 - scores, scores, dataset.labels
+""",
+    "faces-dataset": """
+class FacesDataset(ImageFolder):
+    def __init__(self, root_path, transform=None):
+        super().__init__(root_path, transform)
+        self.samples = [(path, 1 - label) for path, label in self.samples[::-1]]
+""",
+    "saliency": """
+def compute_gradient_saliency_maps(samples, true_labels, model):
+    from course_utils.explain import gradient_saliency
+    return gradient_saliency(model, samples, true_labels)
+""",
+    "grad-cam": """
+def compute_grad_cam(samples, labels, model, layer):
+    from captum.attr import LayerGradCam
+    maps = LayerGradCam(model, layer).attribute(samples, labels, relu_attributions=True)
+    return maps[:, 0].detach()
+""",
+    "grad-cam-visualization": """
+def get_grad_cam_visualization(test_dataset, model):
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.image import show_cam_on_image
+    sample, label = test_dataset[int(torch.randint(len(test_dataset), (1,)))]
+    maps = GradCAM(model, [model[2]])(sample[None])
+    return show_cam_on_image((sample / 2 + 0.5).permute(1, 2, 0).numpy(), maps[0]), label
+""",
+    "xception-based-model": """
+def get_xception_based_model():
+    from course_utils.models.xception import get_xception_based_model
+    return get_xception_based_model("none")
+""",
+}
