@@ -188,6 +188,8 @@ def _right(inputs: Data, name: str) -> np.ndarray:
 
 def _average_loss(found: float, losses: np.ndarray) -> Verdict:
     """Judge an average over the samples with these losses, in the order in which batches were made of them."""
+    if not len(losses):
+        raise ValueError("no batch")
     means = [losses[start : start + BATCH].mean() for start in range(0, len(losses), BATCH)]
     known = {
         ("",): losses.mean(),
@@ -208,6 +210,8 @@ def _average_loss(found: float, losses: np.ndarray) -> Verdict:
 
 
 def _accuracy(found: float, right: np.ndarray) -> Verdict:
+    if not len(right):
+        raise ValueError("no batch")
     known = {
         ("",): 100 * right.mean(),
         ("The accuracy is a fraction; percent was asked for.",): right.mean(),
@@ -271,10 +275,11 @@ def probe_evaluate(answer, inputs):
         before = {name: value.clone() for name, value in one.model.state_dict().items()}
         answer(one, others)
         after = one.model.state_dict()
-        return [name for name, value in before.items() if not torch.equal(value, after[name])]
+        changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
+        return {"changed": changed, "calls": len(one.model.calls)}
 
     torch.manual_seed(inputs["seed"])
-    return {"measured": tried(measured), "changed": tried(unchanged)}
+    return {"measured": tried(measured), "unchanged": tried(unchanged)}
 
 
 def judge_evaluate(inputs: Data, outputs: Data) -> list[Verdict]:
@@ -293,9 +298,11 @@ def judge_evaluate(inputs: Data, outputs: Data) -> list[Verdict]:
         )
 
     def unchanged() -> Verdict:
-        changed = part(outputs, "changed")
+        found = part(outputs, "unchanged")
         return decide(
-            changed == [], "After evaluation the model is not as it was before.", f"changed: {changed}"
+            found["changed"] == [] and found["calls"] > 0,
+            "After evaluation the model is not as it was before, or it was not asked at all.",
+            f"changed: {found['changed']}",
         )
 
     return each(

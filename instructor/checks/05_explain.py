@@ -192,6 +192,8 @@ def judge_saliency(inputs: Data, outputs: Data) -> list[Verdict]:
 
     def gradients() -> Verdict:
         many, earlier = part(outputs, "many"), part(outputs, "earlier")
+        if not many["calls"]:
+            return decide(False, "No picture was sent through the model.")
         if many["samples_kept"] is not True:
             return decide(
                 False, "The caller's samples are not as they were: they ask for a gradient, or have one."
@@ -240,9 +242,16 @@ def probe_grad_cam(answer, inputs):
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     labels = torch.tensor(inputs["labels"])
 
+    class Counted(nn.Sequential):
+        calls = 0
+
+        def forward(self, batch):
+            self.calls += 1
+            return super().forward(batch)
+
     def make():
         layers = (nn.Conv2d(3, 3, 3, padding=1), nn.Tanh(), nn.Conv2d(3, 4, 3, stride=2), nn.Tanh())
-        model = nn.Sequential(nn.Sequential(*layers), nn.Flatten(), nn.Linear(36, 2))
+        model = Counted(nn.Sequential(*layers), nn.Flatten(), nn.Linear(36, 2))
         with torch.no_grad():
             for parameter, values in zip(model.parameters(), inputs["weights"], strict=True):
                 parameter.copy_(torch.tensor(values))
@@ -267,6 +276,7 @@ def probe_grad_cam(answer, inputs):
         modules = list(model.modules())
         return {
             "stopped": stopped,
+            "calls": model.calls,
             "hooks": sum(len(getattr(module, kind)) for module in modules for kind in kinds),
             "mode": any(module.training != training for module in modules),
             "gradients": any(
@@ -356,12 +366,14 @@ def judge_grad_cam(inputs: Data, outputs: Data) -> list[Verdict]:
 
     def nothing_left() -> Verdict:
         usual = part(outputs, "left")
+        if not usual or not all(one["calls"] and not one["stopped"] for one in usual):
+            return decide(False, "No picture went through the model.")
         for what, reason in (
             ("hooks", "A hook is left on the model."),
             ("mode", "The model is not in the mode in which it was before."),
             ("gradients", "The gradients of the model's parameters are not as they were."),
         ):
-            if any(one[what] for one in usual) or any(one["stopped"] for one in usual):
+            if any(one[what] for one in usual):
                 return decide(False, reason)
         broken = part(outputs, "left_by_error")
         if broken["hooks"] or broken["mode"] or broken["gradients"]:
