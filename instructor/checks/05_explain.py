@@ -100,13 +100,13 @@ def probe_saliency(answer, inputs):
         """Notes the mode of each call."""
 
         def forward(self, batch):
-            self.calls.append(self.training)
+            Witness.calls.append(self.training)
             return super().forward(batch)
 
     def situation(pictures, labels, training, gradient=None):
         layers = (nn.Conv2d(3, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 3, 3, padding=1), nn.Tanh())
         model = Witness(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
-        model.calls = []
+        Witness.calls = []  # of the class, so that those of a copy are noted too
         with torch.no_grad():
             for parameter, values in zip(model.parameters(), inputs["weights"], strict=True):
                 parameter.copy_(torch.tensor(values))
@@ -125,7 +125,7 @@ def probe_saliency(answer, inputs):
         return {
             "shape": list(maps.shape),
             "values": maps.flatten().tolist(),
-            "calls": model.calls,
+            "calls": Witness.calls,
             "mode_kept": all(module.training == training for module in model.modules()),
             "gradients_kept": all(kept) and all(p.requires_grad for p in model.parameters()),
             "samples_kept": untouched,
@@ -243,10 +243,10 @@ def probe_grad_cam(answer, inputs):
     labels = torch.tensor(inputs["labels"])
 
     class Counted(nn.Sequential):
-        calls = 0
+        calls = 0  # of the class, so that those of a copy are noted too
 
         def forward(self, batch):
-            self.calls += 1
+            Counted.calls += 1
             return super().forward(batch)
 
     def make():
@@ -268,7 +268,7 @@ def probe_grad_cam(answer, inputs):
         model = make().train(training)
         for parameter in model.parameters():
             parameter.grad = None if gradient is None else torch.full_like(parameter, gradient)
-        stopped = False
+        stopped, Counted.calls = False, 0
         try:
             answer(torch.ones(4, 3, size, size), labels, model, model.get_submodule(inputs["layers"][0]))
         except RuntimeError:
@@ -276,7 +276,7 @@ def probe_grad_cam(answer, inputs):
         modules = list(model.modules())
         return {
             "stopped": stopped,
-            "calls": model.calls,
+            "calls": Counted.calls,
             "hooks": sum(len(getattr(module, kind)) for module in modules for kind in kinds),
             "mode": any(module.training != training for module in modules),
             "gradients": any(
