@@ -8,6 +8,12 @@ import numpy as np
 from course_utils.grading.questions import Verdict
 
 AS_ASKED = "As asked."
+NOT_THERE = "What holds the answer already is not there when a question is graded."
+ADVICE = {
+    "ModuleNotFoundError": NOT_THERE,
+    "ImportError": NOT_THERE,
+    "NameError": "What an answer uses has to stand in its own cell or in a cell *your helpers*.",
+}
 
 
 class Stopped(ValueError):
@@ -25,9 +31,8 @@ def part(outputs: Any, name: str | int) -> Any:
     if not (isinstance(found, dict) and set(found) == {"error"}):
         return found
     error = str(found["error"])
-    absent = "ImportError" in error or "ModuleNotFoundError" in error
-    why = " What holds the answer already is not there when a question is graded." if absent else ""
-    raise Stopped(f"Your answer stopped with {error}.{why}")
+    advice = next((f" {advice}" for name, advice in ADVICE.items() if error.startswith(name)), "")
+    raise Stopped(f"Your answer stopped with {error.rstrip('.')}.{advice}")
 
 
 def each(*criteria: Callable[[], Verdict]) -> list[Verdict]:

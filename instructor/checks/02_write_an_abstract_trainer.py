@@ -188,6 +188,8 @@ def _right(inputs: Data, name: str) -> np.ndarray:
 
 def _average_loss(found: float, losses: np.ndarray) -> Verdict:
     """Judge an average over the samples with these losses, in the order in which batches were made of them."""
+    if not len(losses):
+        raise ValueError("no batch")
     means = [losses[start : start + BATCH].mean() for start in range(0, len(losses), BATCH)]
     known = {
         ("",): losses.mean(),
@@ -208,6 +210,8 @@ def _average_loss(found: float, losses: np.ndarray) -> Verdict:
 
 
 def _accuracy(found: float, right: np.ndarray) -> Verdict:
+    if not len(right):
+        raise ValueError("no batch")
     known = {
         ("",): 100 * right.mean(),
         ("The accuracy is a fraction; percent was asked for.",): right.mean(),
@@ -235,12 +239,12 @@ def probe_evaluate(answer, inputs):
 
         def forward(self, batch):
             logits = super().forward(batch)
-            self.calls.append({"training": self.training, "gradients": logits.requires_grad})
+            Witness.calls.append({"training": self.training, "gradients": logits.requires_grad})
             return logits
 
     def trainer(*layers):
         model = Witness(*layers)
-        model.calls = []
+        Witness.calls = []  # of the class, so that those of a copy are noted too
         samples = TensorDataset(torch.tensor(inputs["samples"]), torch.tensor(inputs["samples_labels"]))
         return types.SimpleNamespace(
             model=model,
@@ -262,7 +266,7 @@ def probe_evaluate(answer, inputs):
                 parameter.copy_(torch.tensor(values))
         one.model.train()
         loss, accuracy = answer(one, others)
-        return {"loss": float(loss), "accuracy": float(accuracy), "calls": one.model.calls}
+        return {"loss": float(loss), "accuracy": float(accuracy), "calls": Witness.calls}
 
     def unchanged():
         """A model with batch statistics, in evaluation mode already."""
@@ -271,10 +275,11 @@ def probe_evaluate(answer, inputs):
         before = {name: value.clone() for name, value in one.model.state_dict().items()}
         answer(one, others)
         after = one.model.state_dict()
-        return [name for name, value in before.items() if not torch.equal(value, after[name])]
+        changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
+        return {"changed": changed, "calls": len(Witness.calls)}
 
     torch.manual_seed(inputs["seed"])
-    return {"measured": tried(measured), "changed": tried(unchanged)}
+    return {"measured": tried(measured), "unchanged": tried(unchanged)}
 
 
 def judge_evaluate(inputs: Data, outputs: Data) -> list[Verdict]:
@@ -293,9 +298,11 @@ def judge_evaluate(inputs: Data, outputs: Data) -> list[Verdict]:
         )
 
     def unchanged() -> Verdict:
-        changed = part(outputs, "changed")
+        found = part(outputs, "unchanged")
         return decide(
-            changed == [], "After evaluation the model is not as it was before.", f"changed: {changed}"
+            found["changed"] == [] and found["calls"] > 0,
+            "After evaluation the model is not as it was before, or it was not asked at all.",
+            f"changed: {found['changed']}",
         )
 
     return each(

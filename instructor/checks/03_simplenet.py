@@ -178,7 +178,10 @@ def judge_best_epoch(inputs: Data, outputs: Data) -> list[Verdict]:
 
 
 def draw_labels(generator: np.random.Generator) -> Data:
-    counts = generator.permutation(np.arange(3, 9))[:4].reshape(2, 2)
+    while True:
+        counts = generator.permutation(np.arange(3, 9))[:4].reshape(2, 2)
+        if counts[0, 0] * counts[1, 1] != counts[0, 1] * counts[1, 0]:
+            break  # two different proportions
     return {
         "labels": [
             generator.permutation([0] * int(reals) + [1] * int(fakes)).tolist() for reals, fakes in counts
@@ -267,7 +270,7 @@ def probe_soft_scores(answer, inputs):
         def forward(self, batch):
             logits = super().forward(batch)
             samples = [rows.index(row) if row in rows else -1 for row in batch.flatten(1).tolist()]
-            self.calls.append(
+            Witness.calls.append(
                 {"samples": samples, "training": self.training, "gradients": logits.requires_grad}
             )
             return logits
@@ -278,12 +281,12 @@ def probe_soft_scores(answer, inputs):
 
     def scored():
         model = Witness(nn.Flatten(), nn.Linear(12, 2, bias=False))
-        model.calls = []
+        Witness.calls = []  # of the class, so that those of a copy are noted too
         with torch.no_grad():
             model[1].weight.copy_(torch.tensor(inputs["weights"]))
         model.train()
         real, fake, labels = answer(TensorDataset(pictures, torch.tensor(inputs["labels"])), model)
-        return {"real": flat(real), "fake": flat(fake), "labels": flat(labels), "calls": model.calls}
+        return {"real": flat(real), "fake": flat(fake), "labels": flat(labels), "calls": Witness.calls}
 
     torch.manual_seed(inputs["seed"])
     return {"scored": tried(scored)}

@@ -1,5 +1,6 @@
 """The questions of notebook 04."""
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -61,6 +62,8 @@ def probe_features(answer, inputs):
     class Network(nn.Module):
         """A network with timm's `forward_features`, and nothing that says how many features there are."""
 
+        calls = 0  # of the class, so that those of a copy are noted too
+
         def __init__(self, middle, channels):
             super().__init__()
             self.first = nn.Sequential(nn.Conv2d(3, middle, 3, stride=2), nn.BatchNorm2d(middle), nn.ReLU())
@@ -68,6 +71,7 @@ def probe_features(answer, inputs):
             self.fc = nn.Linear(channels, 2)
 
         def forward_features(self, pictures):
+            Network.calls += 1
             return self.last(self.first(pictures))
 
         def forward(self, pictures):
@@ -80,11 +84,13 @@ def probe_features(answer, inputs):
         middle, channels, size = inputs["networks"][0]
         network = Network(middle, channels).train(training)
         before = {name: value.clone() for name, value in network.state_dict().items()}
+        Network.calls = 0
         answer(network, size)
         after = network.state_dict()
         return {
             "state": [name for name, value in before.items() if not torch.equal(value, after[name])],
             "mode": any(module.training != training for module in network.modules()),
+            "calls": Network.calls,
         }
 
     return {
@@ -103,6 +109,8 @@ def judge_features(inputs: Data, outputs: Data) -> list[Verdict]:
 
     def unchanged() -> Verdict:
         changed = part(outputs, "changed")
+        if not all(one["calls"] for one in changed):
+            return decide(False, "No picture was sent through the model.")
         if any(one["mode"] for one in changed):
             return decide(False, "The model is not in the mode in which it was before.")
         state = [one["state"] for one in changed]
@@ -230,15 +238,19 @@ def judge_xception(inputs: Data, outputs: Data) -> list[Verdict]:
         )
 
     def rest() -> Verdict:
-        with torch.device("meta"):  # shapes alone
-            wanted = timm.create_model("legacy_xception").state_dict()
-        shapes = {name: list(value.shape) for name, value in wanted.items() if not name.startswith("fc.")}
         return decide(
-            part(outputs, "rest") == shapes,
+            part(outputs, "rest") == _shapes_without_head(),
             "What is left of the network, without `fc`, is not what timm builds as `legacy_xception`.",
         )
 
     return each(widths, activations, parameters, rest)
+
+
+@cache
+def _shapes_without_head() -> dict[str, list[int]]:
+    with torch.device("meta"):
+        state = timm.create_model("legacy_xception").state_dict()
+    return {name: list(value.shape) for name, value in state.items() if not name.startswith("fc.")}
 
 
 def _head(widths: list[list[int]], biases: list[bool], seed: int) -> np.ndarray:

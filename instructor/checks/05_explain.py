@@ -100,13 +100,13 @@ def probe_saliency(answer, inputs):
         """Notes the mode of each call."""
 
         def forward(self, batch):
-            self.calls.append(self.training)
+            Witness.calls.append(self.training)
             return super().forward(batch)
 
     def situation(pictures, labels, training, gradient=None):
         layers = (nn.Conv2d(3, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 3, 3, padding=1), nn.Tanh())
         model = Witness(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
-        model.calls = []
+        Witness.calls = []  # of the class, so that those of a copy are noted too
         with torch.no_grad():
             for parameter, values in zip(model.parameters(), inputs["weights"], strict=True):
                 parameter.copy_(torch.tensor(values))
@@ -125,7 +125,7 @@ def probe_saliency(answer, inputs):
         return {
             "shape": list(maps.shape),
             "values": maps.flatten().tolist(),
-            "calls": model.calls,
+            "calls": Witness.calls,
             "mode_kept": all(module.training == training for module in model.modules()),
             "gradients_kept": all(kept) and all(p.requires_grad for p in model.parameters()),
             "samples_kept": untouched,
@@ -192,6 +192,8 @@ def judge_saliency(inputs: Data, outputs: Data) -> list[Verdict]:
 
     def gradients() -> Verdict:
         many, earlier = part(outputs, "many"), part(outputs, "earlier")
+        if not many["calls"]:
+            return decide(False, "No picture was sent through the model.")
         if many["samples_kept"] is not True:
             return decide(
                 False, "The caller's samples are not as they were: they ask for a gradient, or have one."
@@ -240,9 +242,16 @@ def probe_grad_cam(answer, inputs):
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     labels = torch.tensor(inputs["labels"])
 
+    class Counted(nn.Sequential):
+        calls = 0  # of the class, so that those of a copy are noted too
+
+        def forward(self, batch):
+            Counted.calls += 1
+            return super().forward(batch)
+
     def make():
         layers = (nn.Conv2d(3, 3, 3, padding=1), nn.Tanh(), nn.Conv2d(3, 4, 3, stride=2), nn.Tanh())
-        model = nn.Sequential(nn.Sequential(*layers), nn.Flatten(), nn.Linear(36, 2))
+        model = Counted(nn.Sequential(*layers), nn.Flatten(), nn.Linear(36, 2))
         with torch.no_grad():
             for parameter, values in zip(model.parameters(), inputs["weights"], strict=True):
                 parameter.copy_(torch.tensor(values))
@@ -259,7 +268,7 @@ def probe_grad_cam(answer, inputs):
         model = make().train(training)
         for parameter in model.parameters():
             parameter.grad = None if gradient is None else torch.full_like(parameter, gradient)
-        stopped = False
+        stopped, Counted.calls = False, 0
         try:
             answer(torch.ones(4, 3, size, size), labels, model, model.get_submodule(inputs["layers"][0]))
         except RuntimeError:
@@ -267,6 +276,7 @@ def probe_grad_cam(answer, inputs):
         modules = list(model.modules())
         return {
             "stopped": stopped,
+            "calls": Counted.calls,
             "hooks": sum(len(getattr(module, kind)) for module in modules for kind in kinds),
             "mode": any(module.training != training for module in modules),
             "gradients": any(
@@ -356,12 +366,14 @@ def judge_grad_cam(inputs: Data, outputs: Data) -> list[Verdict]:
 
     def nothing_left() -> Verdict:
         usual = part(outputs, "left")
+        if not usual or not all(one["calls"] and not one["stopped"] for one in usual):
+            return decide(False, "No picture went through the model.")
         for what, reason in (
             ("hooks", "A hook is left on the model."),
             ("mode", "The model is not in the mode in which it was before."),
             ("gradients", "The gradients of the model's parameters are not as they were."),
         ):
-            if any(one[what] for one in usual) or any(one["stopped"] for one in usual):
+            if any(one[what] for one in usual):
                 return decide(False, reason)
         broken = part(outputs, "left_by_error")
         if broken["hooks"] or broken["mode"] or broken["gradients"]:

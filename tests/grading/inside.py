@@ -22,17 +22,16 @@ class Without(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def answer_job(text: str, pipe) -> None:
+def run_job(text: str, pipe) -> None:
+    """Run each answer after a common preamble; send the outputs of its probe for each input, or its error."""
     job = json.loads(text)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
-        try:
-            outputs, error = _program(job), None
-        except Exception as raised:
-            outputs, error = None, f"{type(raised).__name__}: {raised}"
-    pipe.send(json.dumps({"outputs": outputs, "error": error}))
+        kernel = _prepared(job)
+        ran = [_run(job, dict(kernel), answer) for answer in job["answers"]]
+    pipe.send(json.dumps(ran))
 
 
-def _program(job: dict) -> list[dict]:
+def _prepared(job: dict) -> dict:
     import torch
 
     torch.set_num_threads(1)
@@ -46,6 +45,14 @@ def _program(job: dict) -> list[dict]:
         # What cannot be imported without the hidden modules, or defined without those, is left out.
         with contextlib.suppress(ImportError, NameError):
             exec(statement, kernel)
-    for cell in job["cells"]:
-        exec(cell, kernel)
-    return [kernel["probe"](kernel[job["answers"]], inputs) for inputs in job["inputs"]]
+    return kernel
+
+
+def _run(job: dict, kernel: dict, answer: str) -> dict:
+    try:
+        exec(answer, kernel)
+        exec(job["probe"], kernel)
+        outputs = [kernel["probe"](kernel[job["name"]], inputs) for inputs in job["inputs"]]
+    except Exception as raised:
+        return {"outputs": None, "error": f"{type(raised).__name__}: {raised}"}
+    return {"outputs": outputs, "error": None}

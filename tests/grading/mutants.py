@@ -437,6 +437,95 @@ MUTANTS = [
         },
         (2, 3),
     ),
+    Mutant("attention-row", "no scale", {"scale * products": "products"}, (0,)),
+    Mutant(
+        "attention-row",
+        "scale after the softmax",
+        {"(scale * products).softmax(dim=-1)": "scale * products.softmax(dim=-1)"},
+        (0,),
+    ),
+    Mutant(
+        "attention-row",
+        "keys asked by queries",
+        {"queries[:, :, :1] @ keys.transpose(2, 3)": "keys[:, :, :1] @ queries.transpose(2, 3)"},
+        (0,),
+    ),
+    Mutant("attention-row", "softmax over the heads", {"softmax(dim=-1)": "softmax(dim=1)"}, (0,)),
+    Mutant(
+        "attention-row",
+        "class token dropped first",
+        {
+            "(scale * products).softmax(dim=-1)[:, :, 0]": "(scale * products)[..., 1:].softmax(dim=-1)[:, :, 0]",
+            "row[:, :, 1:]": "row",
+        },
+        (1,),
+    ),
+    Mutant(
+        "attention-row",
+        "made to sum to 1",
+        {".mean(dim=1)": ".mean(dim=1) / row[:, :, 1:].mean(dim=1).sum(dim=-1, keepdim=True)"},
+        (1,),
+    ),
+    Mutant("attention-row", "class token kept", {"row[:, :, 1:]": "row"}, (1,)),
+    Mutant("attention-row", "sum over heads", {".mean(dim=1)": ".sum(dim=1)"}, (2,)),
+    Mutant(
+        "attention-row",
+        "mean before the softmax",
+        {"(scale * products)": "(scale * products.mean(dim=1, keepdim=True))"},
+        (2,),
+    ),
+    Mutant("attention-row", "squeezed", {".mean(dim=1)": ".mean(dim=1).squeeze()"}, (2,)),
+    Mutant("attention-row", "all rows formed", {"queries[:, :, :1] @": "queries @"}, (3,)),
+    Mutant("decoder", "a layer left out", {"        *leaky(keep(32, 32)),\n": ""}, (0,)),
+    Mutant(
+        "decoder",
+        "two layers exchanged",
+        {
+            "        *leaky(keep(32, 32)),\n        *leaky(double(32, 32)),\n": "        *leaky(double(32, 32)),\n        *leaky(keep(32, 32)),\n"
+        },
+        (0,),
+    ),
+    Mutant("decoder", "a smaller first kernel", {"kernel_size=8": "kernel_size=4"}, (0, 1)),
+    Mutant(
+        "decoder", "flattened", {"        double(32, 1),\n": "        double(32, 1), nn.Flatten(),\n"}, (1,)
+    ),
+    Mutant("decoder", "ReLU", {"nn.LeakyReLU(0.2)": "nn.ReLU()"}, (2,)),
+    Mutant("decoder", "torch's own slope", {"nn.LeakyReLU(0.2)": "nn.LeakyReLU()"}, (2,)),
+    Mutant(
+        "decoder",
+        "LeakyReLU after the last layer",
+        {"        double(32, 1),\n": "        *leaky(double(32, 1)),\n"},
+        (2,),
+    ),
+    Mutant(
+        "decoder",
+        "a sigmoid at the end",
+        {"        double(32, 1),\n": "        double(32, 1), nn.Sigmoid(),\n"},
+        (2,),
+    ),
+    Mutant("threshold-on-reals", "one too strict", {"[allowed]": "[allowed - 1]"}, (1, 2)),
+    Mutant("threshold-on-reals", "one too many", {"[allowed]": "[allowed + 1]"}, (0, 2)),
+    Mutant(
+        "threshold-on-reals",
+        "above, not at or above",
+        {"np.nextafter(largest_first[allowed], np.inf)": "largest_first[allowed]"},
+        (0, 2),
+    ),
+    Mutant(
+        "threshold-on-reals",
+        "the last that may be called fake",
+        {"np.nextafter(largest_first[allowed], np.inf)": "largest_first[allowed - 1]"},
+        (2,),
+    ),
+    Mutant(
+        "threshold-on-reals",
+        "a quantile",
+        {
+            "float(np.nextafter(largest_first[allowed], np.inf))": "float(np.quantile(errors, 1 - false_alarms))"
+        },
+        (0, 2),
+    ),
+    Mutant("threshold-on-reals", "smallest first", {"[::-1]": ""}, (0, 2)),
 ]
 
 
@@ -646,6 +735,46 @@ def get_xception_based_model():
     setattr(model, "fc", Head(2048, 1000, 256, 64, 2))
     return model
 """,
+    "attention-row": """
+def attention_row(queries, keys, scale):
+    maps = []
+    for q, k in zip(queries, keys):
+        rows = []
+        for query, of_head in zip(q[:, 0], k):
+            strength = torch.exp(scale * (of_head * query).sum(dim=1))
+            rows.append((strength / strength.sum())[1:])
+        maps.append(sum(rows) / len(rows))
+    return torch.stack(maps)
+""",
+    "decoder": """
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        up = lambda a, b: nn.ConvTranspose2d(a, b, 4, 2, 1)
+        same = lambda a, b: nn.Conv2d(a, b, 3, stride=1, padding=1)
+        self.start = nn.ConvTranspose2d(512, 32, 8)
+        self.rest = nn.ModuleList([
+            same(32, 64), same(64, 128), up(128, 64), same(64, 64), up(64, 32), same(32, 32), up(32, 32), up(32, 1),
+        ])
+
+    def forward(self, x):
+        x = self.start(x)
+        for layer in self.rest:
+            x = layer(torch.where(x > 0, x, 0.2 * x))
+        return x
+
+def build_decoder():
+    return Decoder()
+""",
+    "threshold-on-reals": """
+def threshold_on_reals(errors, false_alarms):
+    values = sorted(set(errors.tolist()))
+    for low, high in zip(values, [*values[1:], values[-1] + 2.0]):
+        threshold = (low + high) / 2
+        if (errors >= threshold).mean() <= false_alarms:
+            return threshold
+    return np.inf
+""",
 }
 
 
@@ -706,5 +835,21 @@ def get_grad_cam_visualization(test_dataset, model):
 def get_xception_based_model():
     from course_utils.models.xception import get_xception_based_model
     return get_xception_based_model("none")
+""",
+    "attention-row": """
+def attention_row(queries, keys, scale):
+    from course_utils.models.face_vit import heatmaps
+    return heatmaps((scale * queries[:, :, :1] @ keys.transpose(2, 3)).softmax(-1)[:, :, 0])
+""",
+    "decoder": """
+def build_decoder():
+    from course_utils.models import autoencoder
+    return autoencoder.ConvolutionalAutoencoder(1).decoder
+""",
+    "threshold-on-reals": """
+def threshold_on_reals(errors, false_alarms):
+    from course_utils import anomaly
+    table = pd.DataFrame({"score": errors, "label": 0, "split": "val"})
+    return anomaly.threshold_on_reals(table, false_alarms)
 """,
 }

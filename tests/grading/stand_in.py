@@ -4,13 +4,12 @@ It keeps no secret and stops nobody: what runs in it are the answers of these te
 """
 
 import ast
-import contextlib
 import json
 import multiprocessing
 from functools import cache
 from typing import NamedTuple
 
-from inside import answer_job
+from inside import run_job
 from nbformat import NotebookNode
 
 from course_utils import paths
@@ -18,8 +17,18 @@ from course_utils.grading.questions import Question, read_questions
 from course_utils.notebooks.build import read_source, solved, source_files
 
 # Imported before the first fork. A child imports the course's modules anew, but not what they import.
-PRELOADED = ["captum.attr", "pytorch_grad_cam", "torchvision.datasets", "sklearn.metrics", "pytest"]
-PRELOADED += [f"course_utils.{name}" for name in ("anomaly", "audit", "lesson", "recognition", "robustness")]
+PRELOADED = [
+    "captum.attr",
+    "pytorch_grad_cam",
+    "timm",
+    "torch.utils.flop_counter",
+    "torchvision.datasets",
+    "sklearn.metrics",
+    "pytest",
+]
+PRELOADED += [
+    f"course_utils.{name}" for name in ("anomaly", "audit", "calibration", "detectors", "recognition")
+]
 QUESTIONS = {
     question.id: (notebook, question)
     for notebook, questions in read_questions(paths.instructor() / "checks").items()
@@ -77,23 +86,22 @@ def preamble(notebook: str) -> list[str]:
     return kept
 
 
-def run(question: Question, notebook: str, answer: str, inputs: list[dict], helpers: str = "") -> Ran:
-    """Run the program of a question on each of the inputs, and return the outputs of its probe."""
-    needs = [course_answer(needed) for needed in question.needs]
+def run(question: Question, notebook: str, answers: list[str], inputs: list[dict]) -> list[Ran]:
+    """Run the programs of several answers to a question, one after the other, on each of the inputs."""
     job = {
-        "preamble": preamble(notebook),
-        "cells": [helpers, *needs, answer, question.probe_source()],
-        "answers": question.answers,
+        "preamble": [*preamble(notebook), *map(course_answer, question.needs)],
+        "answers": answers,
+        "name": question.answers,
+        "probe": question.probe_source(),
         "without": question.without,
         "inputs": inputs,
     }
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     ours, theirs = context.Pipe()
-    process = context.Process(target=answer_job, args=(json.dumps(job), theirs))
+    process = context.Process(target=run_job, args=(json.dumps(job), theirs))
     process.start()
     theirs.close()
-    with contextlib.suppress(EOFError):
-        return Ran(**json.loads(ours.recv()))
+    ran = [Ran(**one) for one in json.loads(ours.recv())]
     process.join()
-    return Ran(None, f"the process ended with {process.exitcode}")
+    return ran
