@@ -1,8 +1,8 @@
 """The questions of the notebooks, as ``instructor/checks/NN_topic.py`` lists them.
 
-A code question is a *probe* and a *judge*. Outside, `draw` makes inputs; inside the sandboxed kernel the probe
-calls the student's function on them and returns plain data; outside again, the judge computes the reference
-and says of each criterion of the rubric how much of it is earned, and why.
+A code question is a *probe* and a *judge*. Outside, `draw` makes inputs; inside the sandboxed kernel the
+probe calls the student's function on them and returns plain data; outside again, the judge computes the
+reference and says of each criterion of the rubric how much of it is earned, and why.
 """
 
 import importlib.util
@@ -44,19 +44,14 @@ class Verdict(NamedTuple):
     hidden: str = ""
 
 
-class Question(BaseModel):
-    """One question: 1–35 are the published assignment's own numbers; others count from 100 · notebook.
+class AskedQuestion(BaseModel):
+    """What a student may know of a question; a release carries it in the metadata of its notebook.
 
-    The last six fields are those of a code question.
+    Numbers 1–35 are the published assignment's own; others count from 100 · notebook.
 
     Attributes:
-        answers: the name that the answer defines, such as ``train_one_epoch``.
-        draw: a generator → inputs, as plain data; called with the assignment's seed, the same for everybody.
-        probe: ``probe(answer, inputs)`` → outputs, as plain data. Only its *source* enters the sandbox: it
-            imports what it needs in its body. What it raises counts as the answer's error.
-        judge: ``judge(inputs, outputs)`` → a `Verdict` for each criterion of the rubric, in its order. It gets
-            what a hostile program may have written, checked for nothing but size: a missing key or a wrong
-            type is its business, by `KeyError`, `TypeError` or `ValueError`, which mean "nothing earned".
+        answers: the name that a code answer defines, such as ``train_one_epoch``. Where it is not given, it
+            is the last function or class of the blank.
         without: modules that may not answer it; the sandbox of this question does not contain them.
         needs: questions of this notebook whose course's version is defined before the answer.
     """
@@ -68,13 +63,28 @@ class Question(BaseModel):
     title: str = Field(min_length=1)
     points: float = Field(gt=0)
     kind: Literal["code", "words"]
-    rubric: tuple[Criterion, ...] = Field(min_length=1)
     answers: str | None = None
+    without: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+class Question(AskedQuestion):
+    """One question with its rubric. The last three fields are those of a code question.
+
+    Attributes:
+        draw: a generator → inputs, as plain data; called with the assignment's seed, the same for everybody.
+        probe: ``probe(answer, inputs)`` → outputs, as plain data. Only its *source* enters the sandbox: it
+            imports what it needs in its body. What it raises counts as the answer's error.
+        judge: ``judge(inputs, outputs)`` → a `Verdict` for each criterion of the rubric, in its order. It
+            gets what a hostile program may have written, checked for nothing but size: a missing key or a
+            wrong type is its business, by `KeyError`, `TypeError` or `ValueError`, which mean "nothing
+            earned".
+    """
+
+    rubric: tuple[Criterion, ...] = Field(min_length=1)
     draw: Callable[[np.random.Generator], Data] | None = None
     probe: Callable[[Any, Data], Data] | None = None
     judge: Callable[[Data, Data], list[Verdict]] | None = None
-    without: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _rubric_adds_up(self) -> Self:
