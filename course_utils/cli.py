@@ -319,12 +319,13 @@ def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
     ] = None,
 ) -> None:
     """Write gradebook, feedback, reading pages and overview of graded submissions."""
-    from course_utils.grading.marks import blank_answers, export_answers, questions_of, write_marks
+    from course_utils.grading.marks import blank_answers, export_answers, graded_assignments, write_marks
 
     if system not in (None, "moodle", "canvas"):
         raise CourseError(f"--format {system}: expected moodle or canvas.")
-    questions = questions_of(paths.instructor(), *(instructor or []))
     with console.status("reading results") as status:
+        assignments = graded_assignments(folder, *(instructor or []))
+        questions = {assignment.name: list(assignment.questions) for assignment in assignments}
         summary = write_marks(
             folder,
             questions,
@@ -343,7 +344,7 @@ def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
             f"{forget} is removed from {folder}. Roster, submissions and exported files are yours to clear."
         )
     if export:
-        count = export_answers(folder, questions, blank_answers(questions), export)
+        count = export_answers(folder, questions, blank_answers(assignments), export)
         print(f"answers: {count} files in {export}")
     for what, file in summary.files.items():
         print(f"{what}: {file}")

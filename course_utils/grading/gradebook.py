@@ -148,16 +148,15 @@ def _sources(book: Gradebook, graded: set[tuple[str, str]]) -> dict[tuple[str, s
     sources = {}
     for student in book.students:
         fellows = members.get(student.group, [])
-        candidates = [student.id, known_id(student.group, submitters) if student.group else None, *fellows]
+        of_group = known_id(student.group, submitters) if student.group else None
+        candidates = [student.submission, of_group, *(fellow.submission for fellow in fellows)]
         for notebook in book.notebooks():
             source = next((name for name in candidates if name and (name, notebook) in graded), None)
             if source:
                 sources[student.id, notebook] = source
     for group, fellows in members.items():
         for notebook in book.notebooks():
-            several = sorted(
-                {sources[fellow, notebook] for fellow in fellows if (fellow, notebook) in sources}
-            )
+            several = sorted({sources[one.id, notebook] for one in fellows if (one.id, notebook) in sources})
             if len(several) > 1:
                 book.notices.append(
                     f"group {group}, {notebook}: handed in several times ({', '.join(several)}); each of them"
@@ -165,7 +164,7 @@ def _sources(book: Gradebook, graded: set[tuple[str, str]]) -> dict[tuple[str, s
                 )
     for stranger in sorted(submitters - set(sources.values())):
         book.notices.append(f"{stranger}: handed in, and is {NOT_IN_ROSTER}.")
-        book.students.append(Student(id=stranger, section=NOT_IN_ROSTER))
+        book.students.append(Student(id=stranger, section=NOT_IN_ROSTER, submission=stranger))
         sources |= {(name, notebook): name for name, notebook in graded if name == stranger}
     return sources
 

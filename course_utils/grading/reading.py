@@ -228,6 +228,10 @@ class Shares:
                     for name in names:
                         load[name] += 1
 
+    def read_twice(self, readings: list[Reading]) -> int:
+        """Return how many answers two markers read."""
+        return sum(len(self.answers[reading.key]) > 1 for reading in readings)
+
     def save(self, folder: Path) -> None:
         """Write who reads what, before any page."""
         content = {"markers": self.markers, "answers": dict(sorted(self.answers.items()))}

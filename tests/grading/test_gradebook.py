@@ -304,6 +304,26 @@ def test_forgetting_removes_a_student_everywhere(graded):
         mark(graded, forget_student="zz-forget-me")
 
 
+def test_forgetting_one_known_by_moodles_name(graded):
+    name = "Zoe Forget_4711"
+    grade_code(graded, name, 1.0)
+    place = graded / "unpacked" / "all" / f"{name}_assignsubmission_file_" / "02_trainer.ipynb"
+    place.parent.mkdir(parents=True)
+    place.write_text("hers")
+    entries = json.loads((graded / "submissions.json").read_text(encoding="utf-8"))
+    entry = {"student": name, "notebook": "02_trainer", "handed_in": "2026-12-01T11:30:00"}
+    paths.write_json(graded / "submissions.json", [*entries, entry | {"versions": [{"file": str(place)}]}])
+    with (graded / "roster.csv").open("a", encoding="utf-8") as file:
+        file.write("z9,Zoe Forget,B,,,,\n")
+    mark(graded)
+    assert rows_of(graded / "gradebook.csv")["z9"]["q3 train"] == "4"
+    mark(graded, forget_student="z9")
+    said = everything_said(graded)
+    assert "Forget" not in said
+    assert "z9" not in rows_of(graded / "gradebook.csv")
+    assert "hers" not in said
+
+
 def test_forgetting_one_of_a_group_keeps_the_others_marks(graded):
     for kind in ("results", "answers", "figures"):
         (graded / kind / "G1").rename(graded / kind / "0056")
