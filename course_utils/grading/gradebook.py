@@ -1,6 +1,5 @@
 """The gradebook: every student's points, where they come from, and what a regrade changed."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -148,8 +147,7 @@ def _sources(book: Gradebook, graded: set[tuple[str, str]]) -> dict[tuple[str, s
     sources = {}
     for student in book.students:
         fellows = members.get(student.group, [])
-        of_group = known_id(student.group, submitters) if student.group else None
-        candidates = [student.submission, of_group, *(fellow.submission for fellow in fellows)]
+        candidates = [student.submission, student.group, *(fellow.submission for fellow in fellows)]
         for notebook in book.notebooks():
             source = next((name for name in candidates if name and (name, notebook) in graded), None)
             if source:
@@ -240,8 +238,7 @@ def write_gradebook(folder: Path, book: Gradebook) -> list[dict[str, Any]]:
     state_file = folder / "gradebook.json"
     state = _state(book)
     regrade, changes = 0, []
-    if state_file.is_file():
-        old = json.loads(state_file.read_text(encoding="utf-8"))
+    if old := paths.read_json(state_file, {}):
         changes = _changes(old["marks"], state)
         regrade = old["regrade"] + bool(changes)
         _write_changes(folder / "changes.csv", old["regrade"], changes)

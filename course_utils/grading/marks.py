@@ -5,7 +5,6 @@ same inputs give the same files, and a run that was killed is repaired by the ne
 """
 
 import ast
-import json
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
@@ -31,6 +30,12 @@ from course_utils.grading.reading import (
 from course_utils.grading.results import read_results, result_file, write_result
 from course_utils.grading.roster import Student, group_members, read_roster, roster_of
 from course_utils.grading.tables import read_table, write_table
+
+DERIVED = (
+    *("gradebook*.csv", "feedback.zip", "overview.html"),
+    *("reading/*/*.html", "reading/*/pictures/*"),
+)
+"""What is written anew from results and from what people gave."""
 
 
 @dataclass
@@ -237,7 +242,7 @@ def forget(folder: Path, student: str, roster: list[Student], questions: dict[st
         CourseError: nobody of that id is known; nothing is removed.
     """
     gradebook = folder / "gradebook.json"
-    state = json.loads(gradebook.read_text(encoding="utf-8")) if gradebook.is_file() else {"marks": {}}
+    state = paths.read_json(gradebook, {"marks": {}})
     submitters = _submitters(folder)
     entry = next((one for one in roster if one.id == student), Student(id=student, submission=student))
     if student not in submitters | set(state["marks"]) | {one.id for one in roster}:
@@ -252,12 +257,17 @@ def forget(folder: Path, student: str, roster: list[Student], questions: dict[st
         marks = ManualMarks(folder)
         marks.forget(gone)
         marks.save()
+        shares = Shares.load(folder)
+        shares.forget(gone)
+        shares.save(folder)
         for file in sorted(folder.glob("reading/*/manual.csv")):
             _keep_rows(file, ("key", "points"), "key", gone)
     for file in (folder / "overrides.csv", folder / "changes.csv"):
         _keep_rows(file, ("student",), "student", {student})
-    for file in folder.glob("gradebook_*.csv"):
-        file.unlink()
+    # What follows from the rest is written anew, if anybody is left.
+    for pattern in DERIVED:
+        for file in folder.glob(pattern):
+            file.unlink()
     if gradebook.is_file():
         state["marks"].pop(student, None)
         paths.write_json(gradebook, state)
@@ -308,8 +318,7 @@ def _keep_rows(file: Path, columns: tuple[str, ...], column: str, gone: set[str]
 
 
 def _handed_in(folder: Path) -> list[dict[str, Any]]:
-    file = folder / "submissions.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return paths.read_json(folder / "submissions.json", [])
 
 
 def _write_handed_in(folder: Path, entries: list[dict[str, Any]]) -> None:

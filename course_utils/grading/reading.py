@@ -83,7 +83,7 @@ class Keys:
         self.file = folder / "secret.json"
         if not self.file.is_file():
             paths.write_json(self.file, {"secret": secrets.token_hex(16), "kept": {}})
-        content = json.loads(self.file.read_text(encoding="utf-8"))
+        content = paths.read_json(self.file, {})
         self.secret: str = content["secret"]
         self.kept: dict[str, str] = content["kept"]
         self.students = {student: self.kept[student] for student in students if student in self.kept}
@@ -185,8 +185,7 @@ class Shares:
         Raises:
             CourseError: a marker's name cannot be the name of a folder, or stands twice.
         """
-        file = folder / "reading" / "shares.json"
-        kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        kept = paths.read_json(folder / "reading" / "shares.json", {})
         markers = markers or kept.get("markers", [ONE_READER])
         bad = [name for name in markers if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name)]
         if bad or len({name.casefold() for name in markers}) < len(markers):
@@ -213,24 +212,26 @@ class Shares:
         load = {marker: sum(marker in names for names in dealt) for marker in self.markers}
         start = groups[0][0].question.number % len(self.markers)
         order = self.markers[start:] + self.markers[:start]  # not always the same one gets one more
-        twice = sum(any(len(self.answers.get(reading.key, ())) > 1 for reading in group) for group in groups)
+        twice = sum(len(names) > 1 for names in dealt)
+        wanted = OVERLAP * sum(map(len, groups))
         for group in groups:
-            names = next(
-                (self.answers[reading.key] for reading in group if reading.key in self.answers), None
-            )
+            new = [reading.key for reading in group if reading.key not in self.answers]
+            names = next((self.answers[reading.key] for reading in group if reading.key not in new), None)
             if names is None:
-                wanted = 2 if len(self.markers) > 1 and twice < OVERLAP * len(groups) else 1
-                names = sorted(order, key=load.__getitem__)[:wanted]
-                twice += wanted - 1
-            for reading in group:
-                if reading.key not in self.answers:
-                    self.answers[reading.key] = names
-                    for name in names:
-                        load[name] += 1
+                names = sorted(order, key=load.__getitem__)[: 2 if twice < wanted else 1]
+            twice += len(new) * (len(names) > 1)
+            for key in new:
+                self.answers[key] = names
+                for name in names:
+                    load[name] += 1
 
     def read_twice(self, readings: list[Reading]) -> int:
         """Return how many answers two markers read."""
         return sum(len(self.answers[reading.key]) > 1 for reading in readings)
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Drop some answers."""
+        self.answers = {key: names for key, names in self.answers.items() if key not in keys}
 
     def save(self, folder: Path) -> None:
         """Write who reads what, before any page."""
@@ -363,9 +364,7 @@ class ManualMarks:
 
     def __init__(self, folder: Path):
         self.file = folder / "manual.json"
-        self.given: dict[str, dict[str, dict[str, Any]]] = (
-            json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
-        )
+        self.given: dict[str, dict[str, dict[str, Any]]] = paths.read_json(self.file, {})
 
     def read(self, files: list[Path], keys: Keys, readings: list[Reading]) -> list[str]:
         """Take over what readers wrote into their tables; return what people should know.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from course_utils.grading.tables import Row, known_id, read_table, refuse
+from course_utils.grading.tables import Row, known_id, read_table, refuse, same_text
 
 COLUMNS = ("id", "name", "section", "group", "due", "extra time")
 DAY_FIRST = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y")
@@ -104,6 +104,10 @@ def _student(row: Row, submissions: Collection[str]) -> Student:
     identity = row["id"]
     if not identity or re.search(r"[/\\:\x00-\x1f]", identity) or identity.startswith("."):
         raise ValueError(f"{identity!r} is no id: expected text without slash, colon and leading dot")
+    if re.fullmatch(r"\d[.,]\d+E\+\d+", identity):
+        raise ValueError(
+            f"a spreadsheet has rounded the id to {identity}: make the column text, and fill it anew"
+        )
     name = " ".join(row["name"].split())
     participant = "".join(re.findall(r"\d+", row["participant"]))
     exact = known_id(identity, submissions)
@@ -114,7 +118,7 @@ def _student(row: Row, submissions: Collection[str]) -> Student:
         id=exact or identity,
         name=name,
         section=row["section"],
-        group=row["group"],
+        group=known_id(row["group"], submissions) or row["group"],
         due=_due(row["due"]),
         extra_time=_span(row["extra time"] or row["extra_time"]),
         participant=participant,
@@ -126,7 +130,7 @@ def _named_by_a_system(submissions: Collection[str], identity: str, participant:
     named = [parts for submission in submissions if (parts := OF_A_SYSTEM.fullmatch(submission))]
     number = participant or identity.lstrip("0")
     of_number = [parts[0] for parts in named if parts["number"].lstrip("0") == number]
-    of_name = [parts[0] for parts in named if name and parts["name"].casefold() == name.casefold()]
+    of_name = [parts[0] for parts in named if name and same_text(parts["name"]) == same_text(name)]
     candidates = sorted(of_number or of_name)
     if len(candidates) > 1:
         raise ValueError(

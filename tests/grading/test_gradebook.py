@@ -10,12 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
-from graded_term import QUESTIONS, grade_code, hand_in_words, term
+from graded_term import QUESTIONS, grade_code, hand_in_words, keep_answer, term
+from typer.testing import CliRunner
 
 from course_utils import paths
+from course_utils.cli import app
 from course_utils.errors import CourseError
+from course_utils.grading.assignment import load_assignment
 from course_utils.grading.marks import export_answers, without_blank, write_marks
-from course_utils.grading.results import result_file
+from course_utils.grading.results import Result, result_file, write_result
 
 
 @pytest.fixture
@@ -188,6 +191,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from graded_term import QUESTIONS
+from course_utils.grading.assignment import load_assignment
 from course_utils.grading.marks import write_marks
 folder = Path(sys.argv[1])
 print("started", flush=True)
@@ -202,7 +206,7 @@ def test_kill_minus_nine_leaves_nothing_that_the_next_run_does_not_put_right(gra
         mark(folder)
         grade_code(folder, "0034", 1.0)
     mark(undisturbed)
-    for delay in (0.0, 0.05, 0.2):
+    for delay in (0.02, 0.2):
         command = [sys.executable, "-c", KILLED, str(graded), str(Path(__file__).parent)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
@@ -324,6 +328,26 @@ def test_forgetting_one_known_by_moodles_name(graded):
     assert "hers" not in said
 
 
+def test_forgetting_the_only_one_leaves_nothing(tmp_path):
+    hand_in_words(tmp_path, "zz-only", "03_simplenet", "curves", "Only mine.", ("a.png", b"no picture"))
+    mark(tmp_path, roster_file=None, system="moodle")
+    with pytest.raises(CourseError, match="grade first"):
+        mark(tmp_path, roster_file=None, forget_student="zz-only")
+    assert "zz-only" not in everything_said(tmp_path)
+    assert not (tmp_path / "feedback.zip").exists()
+
+
+def test_a_file_that_somebody_broke_is_named(graded):
+    mark(graded)
+    for name in ("gradebook.json", "manual.json", "secret.json", "submissions.json", "reading/shares.json"):
+        whole = (graded / name).read_bytes()
+        (graded / name).write_bytes(whole[:-5])
+        with pytest.raises(CourseError, match=name):
+            mark(graded)
+        (graded / name).write_bytes(whole)
+    mark(graded)
+
+
 def test_forgetting_one_of_a_group_keeps_the_others_marks(graded):
     for kind in ("results", "answers", "figures"):
         (graded / kind / "G1").rename(graded / kind / "0056")
@@ -340,3 +364,38 @@ def test_forgetting_one_of_a_group_keeps_the_others_marks(graded):
     assert "0056" not in book
     assert (book["0057"]["q3 train"], book["0057"]["q7 curves"]) == ("1", "3")
     assert not (graded / "results" / "0056").exists()
+
+
+def test_the_command_marks_a_notebook_of_the_course(tmp_path):
+    folder, notebook = tmp_path / "graded", "02_write_an_abstract_trainer"
+    asked = load_assignment(notebook)
+    for question in asked.questions:
+        text = asked.answer_cell(question.id).source + "\nMy own line."
+        words = question.kind == "words"
+        write_result(
+            folder,
+            Result(
+                student="0012",
+                notebook=notebook,
+                question=question.id,
+                key="k",
+                state="needs_manual" if words else "passed",
+                points=None if words else question.points,
+                possible=question.points,
+            ),
+        )
+        keep_answer(folder, "0012", notebook, question.id, kind=question.kind, text=text)
+    options = ["--markers", "a, b", "--format", "moodle", "--export-answers", tmp_path / "plain"]
+    done = CliRunner().invoke(app, ["marks", str(folder), *map(str, options)])
+    assert done.exit_code == 0, done.output
+    assert "0 points changed; 1 marks wait for a person." in done.output
+    plain = tmp_path / "plain" / f"{notebook}-which-bug" / "0012.md"
+    assert plain.read_text(encoding="utf-8") == "My own line.\n"
+    for options, says in (
+        ([folder, "--roster", folder / "none.csv"], "none.csv cannot be read"),
+        ([folder, "--format", "blackboard"], "expected moodle or canvas"),
+        ([tmp_path / "empty"], "grade first"),
+    ):
+        done = CliRunner().invoke(app, ["marks", *map(str, options)])
+        assert isinstance(done.exception, CourseError)
+        assert says in str(done.exception)

@@ -185,7 +185,7 @@ def test_an_emptied_cell_takes_nothing_back_and_a_changed_one_is_told(graded):
     assert "read by reader (before: waits for a person: needs_manual)" not in why[-1]
 
 
-def many(folder, count=40):
+def many(folder, count=30):
     for number in range(count):
         student = f"x{number:02d}"
         hand_in_words(
@@ -202,7 +202,7 @@ def test_shares_are_even_overlap_and_stay(graded):
     load = Counter(name for names in curves.values() for name in names)
     assert max(load.values()) - min(load.values()) <= 3
     twice = [key for key, names in curves.items() if len(names) == 2]
-    assert 4 <= len(twice) <= 8
+    assert 3 <= len(twice) <= 6
     for marker in "abc":
         keys = set(rows_of(table_of(graded, marker), "key"))
         assert keys == {key for key, names in dealt.items() if marker in names}
@@ -259,17 +259,10 @@ def test_a_missing_answer_says_what_to_do(graded):
         mark(graded)
 
 
+FORBIDDEN = {"script", "style", "a", "iframe", "object", "svg", "form", "base", "meta", "link"}
 SHOWN_ATTRIBUTES = {
-    "alt",
-    "aria-label",
-    "class",
-    "decoding",
-    "display",
-    "id",
-    "scope",
-    "src",
-    "width",
-    "xmlns",
+    *("alt", "aria-label", "class", "decoding", "display", "id"),
+    *("loading", "scope", "src", "width", "xmlns"),
 }
 
 
@@ -307,18 +300,7 @@ def test_nothing_that_a_student_wrote_runs_or_asks_the_network(graded):
     page = (graded / "reading" / "reader" / "03_simplenet-curves.html").read_text(encoding="utf-8")
     found = Elements()
     found.feed(page.partition("<main>")[2])
-    assert not found.tags & {
-        "script",
-        "style",
-        "a",
-        "iframe",
-        "object",
-        "svg",
-        "form",
-        "base",
-        "meta",
-        "link",
-    }
+    assert not found.tags & FORBIDDEN
     assert found.attributes <= SHOWN_ATTRIBUTES
     assert all(re.fullmatch(r"pictures/[0-9a-f]{20}\.png", place) for place in found.sources)
     assert "[picture not shown: other.png]" in page
