@@ -298,7 +298,7 @@ def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
         typer.Option("--manual", help="A table in which a reader wrote points; repeatable."),
     ] = None,
     markers: Annotated[
-        str | None, typer.Option("--markers", help="Share answers in words among these, e.g. a,b,c.")
+        str | None, typer.Option("--markers", help="Share the answers to read among these, e.g. a,b,c.")
     ] = None,
     system: Annotated[
         str | None, typer.Option("--format", help="moodle or canvas: totals as it imports them, too.")

@@ -74,7 +74,7 @@ def write_marks(
         questions: by notebook; those of notebooks without results are left out.
         roster_file: without one, those who handed in are listed.
         manual: tables in which readers wrote; they are taken over for good.
-        markers: among whom answers in words are shared; None keeps the shares there are.
+        markers: among whom the answers to read are shared; None keeps the shares there are.
         system: also write the totals as this system imports them.
         show_hidden: tell students what was expected of them, too.
         forget_student: the id of one who is removed from everything first.
@@ -119,7 +119,7 @@ def write_marks(
         summary.files[f"to read ({place.name})"] = place / "index.html"
     if len(shares.markers) > 1:
         twice = shares.read_twice(readings)
-        summary.notices.append(f"{twice} of {len(readings)} answers in words are read by two markers.")
+        summary.notices.append(f"{twice} of {len(readings)} answers are read by two markers.")
     tell("gradebook")
     summary.changes = len(write_gradebook(folder, book))
     summary.files["gradebook"] = folder / "gradebook.csv"

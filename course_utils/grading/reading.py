@@ -1,4 +1,4 @@
-"""Reading answers in words: the pages to read, the table to mark in, and what readers gave.
+"""What people read and mark: the pages to read, the table to mark in, and what readers gave.
 
 Every answer has a key such as ``s-3f9c12-q16``: a pseudonym and the question's number. Nobody who reads
 learns who wrote, and no spreadsheet takes it for a number. A page shows answers in random order, identical
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+
+from markupsafe import Markup
 
 from course_utils import paths
 from course_utils.errors import CourseError
@@ -77,7 +79,7 @@ class Given:
 
 
 class Keys:
-    """The keys of all answers in words under a folder of results, drawn from that folder's secret."""
+    """The keys of all answers under a folder of results, drawn from that folder's secret."""
 
     def __init__(self, folder: Path, students: Iterable[str], questions: dict[str, list[Question]]):
         self.file = folder / "secret.json"
@@ -92,19 +94,14 @@ class Keys:
             while (name := f"s-{self.draw(student, str(attempt))[:6]}") in self.students.values():
                 attempt += 1
             self.students[student] = name
-        words = [
-            (notebook, question)
-            for notebook, asked in sorted(questions.items())
-            for question in asked
-            if question.kind == "words"
-        ]
+        every = [(notebook, question) for notebook, asked in sorted(questions.items()) for question in asked]
         self.known = {
             self.of(student, question): (student, notebook, question)
             for student in self.students
-            for notebook, question in words
+            for notebook, question in every
         }
-        if len(self.known) < len(words) * len(self.students):
-            raise CourseError("Two questions in words have the same number: give each a number of its own.")
+        if len(self.known) < len(every) * len(self.students):
+            raise CourseError("Two questions have the same number: give each a number of its own.")
 
     def draw(self, *parts: str) -> str:
         """Return hexadecimal digits that nobody can foretell without the secret, always the same ones."""
@@ -122,7 +119,9 @@ class Keys:
 
 
 def to_read(folder: Path, results: Iterable[Result], keys: Keys) -> list[Reading]:
-    """Return the answers in words that need a reader, question by question, in random order.
+    """Return the answers that need a reader, question by question, in random order.
+
+    Those are the answers in words, and code that nothing checks.
 
     Raises:
         CourseError: an answer's file is missing or is none.
@@ -292,7 +291,9 @@ def _write_question(folder: Path, page: Path, readings: list[Reading]) -> None:
         pasted = {name: _keep_picture(page, content) for name, content in group[0].pictures}
         own = [(reading.key, *_own_run(folder, page, reading)) for reading in group]
         shown = {name: place for name, place in pasted.items() if place}
-        answers.append({"text": markdown(group[0].text, shown), "own": own})
+        words = readings[0].question.kind == "words"
+        text = markdown(group[0].text, shown) if words else Markup("<pre>{}</pre>").format(group[0].text)
+        answers.append({"text": text, "own": own})
     write_page(
         page, "reading.html.j2", question=readings[0].question, notebook=readings[0].notebook, answers=answers
     )

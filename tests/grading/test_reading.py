@@ -7,7 +7,7 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
-from graded_term import QUESTIONS, hand_in_words, keep_run, picture, term
+from graded_term import QUESTIONS, grade_code, hand_in_words, keep_answer, keep_run, picture, term
 from test_gradebook import mark, rows_of
 
 from course_utils.errors import CourseError
@@ -65,6 +65,18 @@ def test_a_page_shows_the_answer_the_own_run_and_the_rubric(graded):
     assert page.count("<figure>") == 8
     for source in re.findall(r'src="([^"]+)"', page):
         assert (graded / "reading" / "reader" / source).is_file()
+
+
+def test_code_that_nothing_checks_is_read_too(graded):
+    for student, text in (("0012", "def train():\n    return '<b>'\n"), ("0034", "pass")):
+        grade_code(graded, student, 0.0, state="needs_manual", points=None)
+        keep_answer(graded, student, "02_trainer", "train", kind="code", text=text)
+    mark(graded)
+    page = (graded / "reading" / "reader" / "02_trainer-train.html").read_text(encoding="utf-8")
+    assert "def train():\n    return &#39;&lt;b&gt;&#39;" in page
+    fill(table_of(graded), 2)
+    mark(graded, manual=[table_of(graded)])
+    assert points_in(graded, "q3 train")["0012"] == "2"
 
 
 def test_order_and_pseudonyms_stay_when_others_come(graded):
