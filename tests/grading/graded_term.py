@@ -96,7 +96,7 @@ def keep_answer(folder, student, notebook, question, *, kind, text, pictures=())
         "state": "answered" if text else "missing",
         "found_by": "id",
         "flags": [],
-        "pictures": {name: base64.b64encode(content).decode() for name, content in pictures},
+        "pictures": [[name, base64.b64encode(content).decode()] for name, content in pictures],
     }
     paths.write_json(folder / "answers" / student / notebook / f"{question}.json", answer)
 
