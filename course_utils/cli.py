@@ -454,7 +454,7 @@ def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
         typer.Option("--manual", help="A table in which a reader wrote points; repeatable."),
     ] = None,
     markers: Annotated[
-        str | None, typer.Option("--markers", help="Share answers in words among these, e.g. a,b,c.")
+        str | None, typer.Option("--markers", help="Share the answers to read among these, e.g. a,b,c.")
     ] = None,
     system: Annotated[
         str | None, typer.Option("--format", help="moodle or canvas: totals as it imports them, too.")
@@ -475,12 +475,13 @@ def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
     ] = None,
 ) -> None:
     """Write gradebook, feedback, reading pages and overview of graded submissions."""
-    from course_utils.grading.marks import blank_answers, export_answers, questions_of, write_marks
+    from course_utils.grading.marks import blank_answers, export_answers, graded_assignments, write_marks
 
     if system not in (None, "moodle", "canvas"):
         raise CourseError(f"--format {system}: expected moodle or canvas.")
-    questions = questions_of(paths.instructor(), *(instructor or []))
     with console.status("reading results") as status:
+        assignments = graded_assignments(folder, *(instructor or []))
+        questions = {assignment.name: list(assignment.questions) for assignment in assignments}
         summary = write_marks(
             folder,
             questions,
@@ -499,7 +500,7 @@ def marks(  # noqa: PLR0917 (typer takes each option as a parameter)
             f"{forget} is removed from {folder}. Roster, submissions and exported files are yours to clear."
         )
     if export:
-        count = export_answers(folder, questions, blank_answers(questions), export)
+        count = export_answers(folder, questions, blank_answers(assignments), export)
         print(f"answers: {count} files in {export}")
     for what, file in summary.files.items():
         print(f"{what}: {file}")

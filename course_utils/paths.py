@@ -11,8 +11,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from course_utils.errors import RunError
+from course_utils.errors import CourseError, RunError
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -128,6 +129,22 @@ def write_json(path: Path, value: object) -> None:
         temporary.write_text(
             json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
+
+
+def read_json(path: Path, missing: Any) -> Any:
+    """Read what `write_json` wrote, or return `missing` where there is no such file.
+
+    Raises:
+        CourseError: it is not JSON: somebody edited it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return missing
+    except ValueError as error:
+        raise CourseError(
+            f"{path} is not what the course wrote ({error}). Put the old file back, or delete it."
+        ) from error
 
 
 def umask() -> int:

@@ -86,9 +86,9 @@ def write_feedback(folder: Path, book: Gradebook, show_hidden: bool = False) -> 
 def write_feedback_zip(folder: Path, book: Gradebook) -> tuple[Path, list[str]]:
     """Zip the feedback as Moodle takes it back: ``Name_12345_assignsubmission_file_/feedback.html``.
 
-    12345 is Moodle's number of the participant: the roster's column "participant", or the ids where nobody has
-    one there, since Moodle's own files are named by it. Returns the zip, and the ids of those whom Moodle will
-    not recognise.
+    12345 is Moodle's number of the participant: the roster's column "participant", or the ids where nobody
+    has one there, since Moodle's own files are named by it. Returns the zip, and the ids of those whom Moodle
+    will not recognise.
     """
     archive = folder / "feedback.zip"
     unknown = []

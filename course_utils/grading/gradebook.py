@@ -1,6 +1,5 @@
 """The gradebook: every student's points, where they come from, and what a regrade changed."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -148,16 +147,14 @@ def _sources(book: Gradebook, graded: set[tuple[str, str]]) -> dict[tuple[str, s
     sources = {}
     for student in book.students:
         fellows = members.get(student.group, [])
-        candidates = [student.id, known_id(student.group, submitters) if student.group else None, *fellows]
+        candidates = [student.submission, student.group, *(fellow.submission for fellow in fellows)]
         for notebook in book.notebooks():
             source = next((name for name in candidates if name and (name, notebook) in graded), None)
             if source:
                 sources[student.id, notebook] = source
     for group, fellows in members.items():
         for notebook in book.notebooks():
-            several = sorted(
-                {sources[fellow, notebook] for fellow in fellows if (fellow, notebook) in sources}
-            )
+            several = sorted({sources[one.id, notebook] for one in fellows if (one.id, notebook) in sources})
             if len(several) > 1:
                 book.notices.append(
                     f"group {group}, {notebook}: handed in several times ({', '.join(several)}); each of them"
@@ -165,7 +162,7 @@ def _sources(book: Gradebook, graded: set[tuple[str, str]]) -> dict[tuple[str, s
                 )
     for stranger in sorted(submitters - set(sources.values())):
         book.notices.append(f"{stranger}: handed in, and is {NOT_IN_ROSTER}.")
-        book.students.append(Student(id=stranger, section=NOT_IN_ROSTER))
+        book.students.append(Student(id=stranger, section=NOT_IN_ROSTER, submission=stranger))
         sources |= {(name, notebook): name for name, notebook in graded if name == stranger}
     return sources
 
@@ -241,8 +238,7 @@ def write_gradebook(folder: Path, book: Gradebook) -> list[dict[str, Any]]:
     state_file = folder / "gradebook.json"
     state = _state(book)
     regrade, changes = 0, []
-    if state_file.is_file():
-        old = json.loads(state_file.read_text(encoding="utf-8"))
+    if old := paths.read_json(state_file, {}):
         changes = _changes(old["marks"], state)
         regrade = old["regrade"] + bool(changes)
         _write_changes(folder / "changes.csv", old["regrade"], changes)

@@ -5,7 +5,6 @@ same inputs give the same files, and a run that was killed is repaired by the ne
 """
 
 import ast
-import json
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
@@ -16,9 +15,10 @@ from typing import Any, Literal
 
 from course_utils import paths
 from course_utils.errors import CourseError
+from course_utils.grading.assignment import Assignment, load_assignment
 from course_utils.grading.feedback import write_feedback, write_feedback_zip, write_overview
 from course_utils.grading.gradebook import apply_overrides, make_gradebook, write_for, write_gradebook
-from course_utils.grading.questions import Question, read_questions
+from course_utils.grading.questions import Question
 from course_utils.grading.reading import (
     Keys,
     ManualMarks,
@@ -28,10 +28,14 @@ from course_utils.grading.reading import (
     write_reading,
 )
 from course_utils.grading.results import read_results, result_file, write_result
-from course_utils.grading.roster import Student, group_members, read_roster
+from course_utils.grading.roster import Student, group_members, read_roster, roster_of
 from course_utils.grading.tables import read_table, write_table
-from course_utils.notebooks.build import question_of
-from course_utils.notebooks.catalogue import read_notebooks
+
+DERIVED = (
+    *("gradebook*.csv", "feedback.zip", "overview.html"),
+    *("reading/*/*.html", "reading/*/pictures/*"),
+)
+"""What is written anew from results and from what people gave."""
 
 
 @dataclass
@@ -70,7 +74,7 @@ def write_marks(
         questions: by notebook; those of notebooks without results are left out.
         roster_file: without one, those who handed in are listed.
         manual: tables in which readers wrote; they are taken over for good.
-        markers: among whom answers in words are shared; None keeps the shares there are.
+        markers: among whom the answers to read are shared; None keeps the shares there are.
         system: also write the totals as this system imports them.
         show_hidden: tell students what was expected of them, too.
         forget_student: the id of one who is removed from everything first.
@@ -89,9 +93,7 @@ def write_marks(
             f"There are no results under {folder}: grade first, by `course grade … --out {folder}`."
         )
     submitters = sorted({result.student for result in results})
-    roster = (
-        read_roster(roster_file, submitters) if roster_file else [Student(id=name) for name in submitters]
-    )
+    roster = read_roster(roster_file, submitters) if roster_file else roster_of(submitters)
     roster = [student for student in roster if student.id != forget_student]
     graded = {result.notebook for result in results}
     questions = {notebook: asked for notebook, asked in questions.items() if notebook in graded}
@@ -115,6 +117,9 @@ def write_marks(
     ]
     for place in write_reading(folder, readings, shares, tell):
         summary.files[f"to read ({place.name})"] = place / "index.html"
+    if len(shares.markers) > 1:
+        twice = shares.read_twice(readings)
+        summary.notices.append(f"{twice} of {len(readings)} answers are read by two markers.")
     tell("gradebook")
     summary.changes = len(write_gradebook(folder, book))
     summary.files["gradebook"] = folder / "gradebook.csv"
@@ -135,33 +140,17 @@ def write_marks(
 
 def handed_in(folder: Path) -> dict[tuple[str, str], datetime]:
     """Return when each student handed in each notebook, where grading wrote that down."""
-    file = folder / "submissions.json"
-    entries = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
     return {
         (entry["student"], entry["notebook"]): datetime.fromisoformat(entry["handed_in"])
-        for entry in entries
+        for entry in _handed_in(folder)
         if entry.get("handed_in")
     }
 
 
-def questions_of(*instructors: Path) -> dict[str, list[Question]]:
-    """Return the questions of the folders' ``checks/``, by notebook; a later folder's go before."""
-    merged: dict[str, dict[str, Question]] = {}
-    for instructor in instructors:
-        for notebook, asked in read_questions(instructor / "checks").items():
-            merged.setdefault(notebook, {}).update({question.id: question for question in asked})
-    return {notebook: list(asked.values()) for notebook, asked in merged.items()}
-
-
-def blank_answers(questions: dict[str, list[Question]]) -> dict[tuple[str, str], str]:
-    """Return the text of the blank answer cells of the notebooks there are, by notebook and question."""
-    return {
-        (notebook.name, marked[1]): cell.source
-        for notebook in read_notebooks(paths.notebooks())
-        if notebook.name in questions
-        for cell in notebook.node.cells
-        if (marked := question_of(cell))
-    }
+def graded_assignments(folder: Path, *private: Path) -> list[Assignment]:
+    """Return the assignments of which there are results, with what private instructor folders add."""
+    names = sorted({place.name for place in (folder / "results").glob("*/*") if place.is_dir()})
+    return [load_assignment(name, *private) for name in names]
 
 
 def export_answers(
@@ -204,6 +193,15 @@ def export_answers(
     return len(written)
 
 
+def blank_answers(assignments: list[Assignment]) -> dict[tuple[str, str], str]:
+    """Return the text of all blank answer cells, by notebook and question."""
+    return {
+        (assignment.name, question.id): assignment.answer_cell(question.id).source
+        for assignment in assignments
+        for question in assignment.questions
+    }
+
+
 def without_blank(text: str, blank: str, words: bool = False) -> str:
     """Return an answer without the lines of its blank; code stays code that can be parsed.
 
@@ -234,53 +232,80 @@ def forget(folder: Path, student: str, roster: list[Student], questions: dict[st
     Work that counts for a group goes on under the group's name. The roster, the submissions themselves and
     files handed to others are not touched.
 
+    Args:
+        folder: of the results.
+        student: the id, in full.
+        roster: empty where there is none.
+        questions: by notebook.
+
     Raises:
         CourseError: nobody of that id is known; nothing is removed.
     """
     gradebook = folder / "gradebook.json"
-    state = json.loads(gradebook.read_text(encoding="utf-8")) if gradebook.is_file() else {"marks": {}}
-    known = _submitters(folder) | set(state["marks"]) | {entry.id for entry in roster}
-    if student not in known:
+    state = paths.read_json(gradebook, {"marks": {}})
+    submitters = _submitters(folder)
+    entry = next((one for one in roster if one.id == student), Student(id=student, submission=student))
+    if student not in submitters | set(state["marks"]) | {one.id for one in roster}:
         raise CourseError(f"--forget {student}: there is nobody of that id. Ids are written in full.")
-    group = next((entry.group for entry in roster if entry.id == student), "")
-    fellows = [name for name in group_members(roster).get(group, []) if name != student]
-    keys = Keys(folder, _submitters(folder), questions)
-    gone = {key for key, (owner, _, _) in keys.known.items() if owner == student}
-    if fellows:
-        _pass_on(folder, student, group, keys)
-    else:
+    name = entry.submission
+    fellows = [one for one in group_members(roster).get(entry.group, []) if one != entry]
+    keys = Keys(folder, submitters, questions)
+    if fellows and name:
+        _pass_on(folder, name, entry.group, keys)
+    elif name:
+        gone = {key for key, (owner, _, _) in keys.known.items() if owner == name}
         marks = ManualMarks(folder)
         marks.forget(gone)
         marks.save()
+        shares = Shares.load(folder)
+        shares.forget(gone)
+        shares.save(folder)
         for file in sorted(folder.glob("reading/*/manual.csv")):
             _keep_rows(file, ("key", "points"), "key", gone)
-    _keep_rows(folder / "overrides.csv", ("student",), "student", {student})
-    _keep_rows(folder / "changes.csv", ("student",), "student", {student})
-    for file in folder.glob("gradebook_*.csv"):
-        file.unlink()
+    for file in (folder / "overrides.csv", folder / "changes.csv"):
+        _keep_rows(file, ("student",), "student", {student})
+    # What follows from the rest is written anew, if anybody is left.
+    for pattern in DERIVED:
+        for file in folder.glob(pattern):
+            file.unlink()
     if gradebook.is_file():
         state["marks"].pop(student, None)
         paths.write_json(gradebook, state)
-    # Results last: while they are there, the same command goes on after a kill.
-    for kind in ("feedback", "figures", "answers", "results"):
-        shutil.rmtree(folder / kind / student, ignore_errors=True)
+    shutil.rmtree(folder / "feedback" / student, ignore_errors=True)
+    if name:
+        _remove_work(folder, name)
 
 
-def _pass_on(folder: Path, student: str, group: str, keys: Keys) -> None:
+def _pass_on(folder: Path, name: str, group: str, keys: Keys) -> None:
     # Whatever the group has under its own name stays; pieces are copied one by one, as a kill may come.
-    keys.rename(student, group)
+    keys.rename(name, group)
     for result in read_results(folder):
         copy = result.model_copy(update={"student": group})
-        if (
-            result.student == student
-            and not result_file(folder, group, copy.notebook, copy.question).exists()
-        ):
+        if result.student == name and not result_file(folder, group, copy.notebook, copy.question).exists():
             write_result(folder, copy)
     for kind in ("answers", "figures"):
-        for place in sorted((folder / kind / student).glob("*")):
+        for place in sorted((folder / kind / name).glob("*")):
             if not (folder / kind / group / place.name).exists():
                 (folder / kind / group).mkdir(parents=True, exist_ok=True)
                 place.rename(folder / kind / group / place.name)
+    times = [entry | {"student": group} for entry in _handed_in(folder) if entry["student"] == name]
+    kept = [{key: entry[key] for key in ("student", "notebook", "handed_in")} for entry in times]
+    _write_handed_in(folder, [*_handed_in(folder), *kept])
+
+
+def _remove_work(folder: Path, name: str) -> None:
+    unpacked = folder / "unpacked"
+    for entry in _handed_in(folder):
+        for version in entry.get("versions", ()) if entry["student"] == name else ():
+            if Path(version["file"]).resolve().is_relative_to(unpacked.resolve()):
+                Path(version["file"]).unlink(missing_ok=True)
+    for place in sorted(unpacked.rglob("*"), reverse=True):
+        if place.is_dir() and (place.name == name or place.name.startswith(f"{name}_")):
+            shutil.rmtree(place)
+    _write_handed_in(folder, [entry for entry in _handed_in(folder) if entry["student"] != name])
+    # Results last: while they are there, the same command goes on after a kill.
+    for kind in ("figures", "answers", "results"):
+        shutil.rmtree(folder / kind / name, ignore_errors=True)
 
 
 def _keep_rows(file: Path, columns: tuple[str, ...], column: str, gone: set[str]) -> None:
@@ -290,6 +315,15 @@ def _keep_rows(file: Path, columns: tuple[str, ...], column: str, gone: set[str]
     kept: list[dict[str, Any]] = [row.cells for row in rows if row[column] not in gone]
     if len(kept) < len(rows):
         write_table(file, list(rows[0].cells), kept)
+
+
+def _handed_in(folder: Path) -> list[dict[str, Any]]:
+    return paths.read_json(folder / "submissions.json", [])
+
+
+def _write_handed_in(folder: Path, entries: list[dict[str, Any]]) -> None:
+    if (folder / "submissions.json").is_file():
+        paths.write_json(folder / "submissions.json", entries)
 
 
 def _submitters(folder: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""Reading answers in words: the pages to read, the table to mark in, and what readers gave.
+"""What people read and mark: the pages to read, the table to mark in, and what readers gave.
 
 Every answer has a key such as ``s-3f9c12-q16``: a pseudonym and the question's number. Nobody who reads
 learns who wrote, and no spreadsheet takes it for a number. A page shows answers in random order, identical
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+
+from markupsafe import Markup
 
 from course_utils import paths
 from course_utils.errors import CourseError
@@ -77,13 +79,13 @@ class Given:
 
 
 class Keys:
-    """The keys of all answers in words under a folder of results, drawn from that folder's secret."""
+    """The keys of all answers under a folder of results, drawn from that folder's secret."""
 
     def __init__(self, folder: Path, students: Iterable[str], questions: dict[str, list[Question]]):
         self.file = folder / "secret.json"
         if not self.file.is_file():
             paths.write_json(self.file, {"secret": secrets.token_hex(16), "kept": {}})
-        content = json.loads(self.file.read_text(encoding="utf-8"))
+        content = paths.read_json(self.file, {})
         self.secret: str = content["secret"]
         self.kept: dict[str, str] = content["kept"]
         self.students = {student: self.kept[student] for student in students if student in self.kept}
@@ -92,19 +94,14 @@ class Keys:
             while (name := f"s-{self.draw(student, str(attempt))[:6]}") in self.students.values():
                 attempt += 1
             self.students[student] = name
-        words = [
-            (notebook, question)
-            for notebook, asked in sorted(questions.items())
-            for question in asked
-            if question.kind == "words"
-        ]
+        every = [(notebook, question) for notebook, asked in sorted(questions.items()) for question in asked]
         self.known = {
             self.of(student, question): (student, notebook, question)
             for student in self.students
-            for notebook, question in words
+            for notebook, question in every
         }
-        if len(self.known) < len(words) * len(self.students):
-            raise CourseError("Two questions in words have the same number: give each a number of its own.")
+        if len(self.known) < len(every) * len(self.students):
+            raise CourseError("Two questions have the same number: give each a number of its own.")
 
     def draw(self, *parts: str) -> str:
         """Return hexadecimal digits that nobody can foretell without the secret, always the same ones."""
@@ -122,7 +119,9 @@ class Keys:
 
 
 def to_read(folder: Path, results: Iterable[Result], keys: Keys) -> list[Reading]:
-    """Return the answers in words that need a reader, question by question, in random order.
+    """Return the answers that need a reader, question by question, in random order.
+
+    Those are the answers in words, and code that nothing checks.
 
     Raises:
         CourseError: an answer's file is missing or is none.
@@ -185,8 +184,7 @@ class Shares:
         Raises:
             CourseError: a marker's name cannot be the name of a folder, or stands twice.
         """
-        file = folder / "reading" / "shares.json"
-        kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        kept = paths.read_json(folder / "reading" / "shares.json", {})
         markers = markers or kept.get("markers", [ONE_READER])
         bad = [name for name in markers if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name)]
         if bad or len({name.casefold() for name in markers}) < len(markers):
@@ -213,20 +211,26 @@ class Shares:
         load = {marker: sum(marker in names for names in dealt) for marker in self.markers}
         start = groups[0][0].question.number % len(self.markers)
         order = self.markers[start:] + self.markers[:start]  # not always the same one gets one more
-        twice = sum(any(len(self.answers.get(reading.key, ())) > 1 for reading in group) for group in groups)
+        twice = sum(len(names) > 1 for names in dealt)
+        wanted = OVERLAP * sum(map(len, groups))
         for group in groups:
-            names = next(
-                (self.answers[reading.key] for reading in group if reading.key in self.answers), None
-            )
+            new = [reading.key for reading in group if reading.key not in self.answers]
+            names = next((self.answers[reading.key] for reading in group if reading.key not in new), None)
             if names is None:
-                wanted = 2 if len(self.markers) > 1 and twice < OVERLAP * len(groups) else 1
-                names = sorted(order, key=load.__getitem__)[:wanted]
-                twice += wanted - 1
-            for reading in group:
-                if reading.key not in self.answers:
-                    self.answers[reading.key] = names
-                    for name in names:
-                        load[name] += 1
+                names = sorted(order, key=load.__getitem__)[: 2 if twice < wanted else 1]
+            twice += len(new) * (len(names) > 1)
+            for key in new:
+                self.answers[key] = names
+                for name in names:
+                    load[name] += 1
+
+    def read_twice(self, readings: list[Reading]) -> int:
+        """Return how many answers two markers read."""
+        return sum(len(self.answers[reading.key]) > 1 for reading in readings)
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Drop some answers."""
+        self.answers = {key: names for key, names in self.answers.items() if key not in keys}
 
     def save(self, folder: Path) -> None:
         """Write who reads what, before any page."""
@@ -287,7 +291,9 @@ def _write_question(folder: Path, page: Path, readings: list[Reading]) -> None:
         pasted = {name: _keep_picture(page, content) for name, content in group[0].pictures}
         own = [(reading.key, *_own_run(folder, page, reading)) for reading in group]
         shown = {name: place for name, place in pasted.items() if place}
-        answers.append({"text": markdown(group[0].text, shown), "own": own})
+        words = readings[0].question.kind == "words"
+        text = markdown(group[0].text, shown) if words else Markup("<pre>{}</pre>").format(group[0].text)
+        answers.append({"text": text, "own": own})
     write_page(
         page, "reading.html.j2", question=readings[0].question, notebook=readings[0].notebook, answers=answers
     )
@@ -359,9 +365,7 @@ class ManualMarks:
 
     def __init__(self, folder: Path):
         self.file = folder / "manual.json"
-        self.given: dict[str, dict[str, dict[str, Any]]] = (
-            json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
-        )
+        self.given: dict[str, dict[str, dict[str, Any]]] = paths.read_json(self.file, {})
 
     def read(self, files: list[Path], keys: Keys, readings: list[Reading]) -> list[str]:
         """Take over what readers wrote into their tables; return what people should know.

@@ -1,5 +1,6 @@
 """Show what students wrote: text, formulas and pictures, and nothing that runs or asks the network."""
 
+import functools
 import html
 import io
 import re
@@ -64,6 +65,13 @@ def png(content: bytes) -> bytes | None:
 
 def write_page(file: Path, template: str, **content: Any) -> None:
     """Write a page of one of the templates, atomically; all text in it is escaped."""
+    page = _environment().get_template(template).render(**content)
+    with paths.atomic_write(file) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -72,9 +80,7 @@ def write_page(file: Path, template: str, **content: Any) -> None:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["points"] = as_text
-    page = environment.get_template(template).render(**content)
-    with paths.atomic_write(file) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return environment
 
 
 def _plugins() -> list[Any]:

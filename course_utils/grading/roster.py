@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from course_utils.grading.tables import Row, known_id, read_table, refuse
+from course_utils.grading.tables import Row, known_id, read_table, refuse, same_text
 
 COLUMNS = ("id", "name", "section", "group", "due", "extra time")
 DAY_FIRST = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y")
 SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::\d{2})?)?")
 SPAN = re.compile(r"(\d+(?:[.,]\d+)?)\s*(days?|d|hours?|h|minutes?|min|m)\b", re.IGNORECASE)
+# Moodle's "Ada Lovelace_12345", Canvas' "lovelaceada_1234".
+OF_A_SYSTEM = re.compile(r"(?P<name>.+)_(?P<number>\d+)")
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -20,11 +22,11 @@ class Student:
     """One row of the roster.
 
     Attributes:
-        id: as in the names of the submissions.
         group: whose submission counts for this student too; empty for a student alone.
         due: local time; None where nothing is late.
         extra_time: what is added to `due`.
         participant: Moodle's number of the student in this assignment, for the names of feedback files.
+        submission: the name under which the own work was handed in; empty where there is none.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Student:
     due: datetime | None = None
     extra_time: timedelta = timedelta()
     participant: str = ""
+    submission: str = ""
 
     def late_by(self, handed_in: datetime) -> timedelta:
         """Return how long after the due time, extra time included, something was handed in."""
@@ -42,56 +45,99 @@ class Student:
         return max(handed_in - self.due - self.extra_time, timedelta())
 
 
-def read_roster(file: Path, known: Collection[str] = ()) -> list[Student]:
+def read_roster(file: Path, submissions: Collection[str] = ()) -> list[Student]:
     """Read ``roster.csv``: id, name, section, group, due, extra time, and for Moodle a column "participant".
 
     Only `id` and `name` must be there. A due time is written ``2026-12-01 23:59``; a date alone is the end of
     that day. Extra time is written ``2 days``, ``36 h``, ``90 min``.
 
+    A submission is a student's if its name is the id, which may have lost zeros in the roster; or if, as
+    Moodle and Canvas name it, its number is the participant's or the id; or else if the name in it is the
+    student's.
+
     Args:
         file: the roster.
-        known: ids that are certain, those of the submissions: an id that lost its zeros is put right by them.
+        submissions: the names under which work was handed in.
 
     Raises:
         CourseError: rows that cannot be read, all of them listed.
     """
     students: dict[str, Student] = {}
+    owners: dict[str, str] = {}
     problems = []
     for row in read_table(file, ("id", "name")):
         try:
-            student = _student(row, known)
+            student = _student(row, submissions)
         except ValueError as error:
             problems.append(f"row {row.number}: {error}")
             continue
         if student.id in students:
             problems.append(f"row {row.number}: the id {student.id!r} stands twice")
         students[student.id] = student
+        owner = owners.setdefault(student.submission, student.id)
+        if student.submission and owner != student.id:
+            problems.append(f"row {row.number}: {student.submission!r} may be of {owner} or of {student.id}")
     refuse(file, problems)
     return list(students.values())
 
 
-def group_members(roster: list[Student]) -> dict[str, list[str]]:
-    """Return the ids of each group's members, in the order of the roster."""
-    members: dict[str, list[str]] = {}
+def roster_of(submissions: Collection[str]) -> list[Student]:
+    """Return those who handed in, as a roster; their numbers are in the names that Moodle gives."""
+    students = []
+    for name in sorted(submissions):
+        parts = OF_A_SYSTEM.fullmatch(name)
+        shown, participant = (parts["name"], parts["number"]) if parts else ("", "")
+        students.append(Student(id=name, name=shown, participant=participant, submission=name))
+    return students
+
+
+def group_members(roster: list[Student]) -> dict[str, list[Student]]:
+    """Return each group's members, in the order of the roster."""
+    members: dict[str, list[Student]] = {}
     for student in roster:
         if student.group:
-            members.setdefault(student.group, []).append(student.id)
+            members.setdefault(student.group, []).append(student)
     return members
 
 
-def _student(row: Row, known: Collection[str]) -> Student:
+def _student(row: Row, submissions: Collection[str]) -> Student:
     identity = row["id"]
     if not identity or re.search(r"[/\\:\x00-\x1f]", identity) or identity.startswith("."):
         raise ValueError(f"{identity!r} is no id: expected text without slash, colon and leading dot")
+    if re.fullmatch(r"\d[.,]\d+E\+\d+", identity):
+        raise ValueError(
+            f"a spreadsheet has rounded the id to {identity}: make the column text, and fill it anew"
+        )
+    name = " ".join(row["name"].split())
+    participant = "".join(re.findall(r"\d+", row["participant"]))
+    exact = known_id(identity, submissions)
+    submission = exact or _named_by_a_system(submissions, identity, participant, name)
+    if not participant and (parts := OF_A_SYSTEM.fullmatch(submission)):
+        participant = parts["number"]
     return Student(
-        id=known_id(identity, known) or identity,
-        name=" ".join(row["name"].split()),
+        id=exact or identity,
+        name=name,
         section=row["section"],
-        group=row["group"],
+        group=known_id(row["group"], submissions) or row["group"],
         due=_due(row["due"]),
         extra_time=_span(row["extra time"] or row["extra_time"]),
-        participant="".join(re.findall(r"\d+", row["participant"])),
+        participant=participant,
+        submission=submission,
     )
+
+
+def _named_by_a_system(submissions: Collection[str], identity: str, participant: str, name: str) -> str:
+    named = [parts for submission in submissions if (parts := OF_A_SYSTEM.fullmatch(submission))]
+    number = participant or identity.lstrip("0")
+    of_number = [parts[0] for parts in named if parts["number"].lstrip("0") == number]
+    of_name = [parts[0] for parts in named if name and same_text(parts["name"]) == same_text(name)]
+    candidates = sorted(of_number or of_name)
+    if len(candidates) > 1:
+        raise ValueError(
+            f"{' and '.join(candidates)} may both be of {name or identity}: put the number behind the name"
+            ' into a column "participant"'
+        )
+    return candidates[0] if candidates else ""
 
 
 def _due(text: str) -> datetime | None:

@@ -9,6 +9,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,11 @@ def known_id(text: str, known: Collection[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def same_text(text: str) -> str:
+    """Return text in a form in which it can be compared: macOS writes an é as two characters."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
 def _reader(text: str, delimiter: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
@@ -155,7 +161,7 @@ def _header(text: str, delimiter: str) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"^0+(?=.)|\.0+$", "", text.strip().casefold())
+    return re.sub(r"^0+(?=.)|\.0+$", "", same_text(text))
 
 
 def _text(file: Path) -> str:

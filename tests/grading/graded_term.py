@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from pathlib import Path
 
 from PIL import Image
@@ -71,10 +70,10 @@ def grade_code(folder: Path, student: str, earned: float, state: str = "failed",
         "seconds": 3.5,
     }
     write_result(folder, Result(**(result | more)))
-    keep_answer(folder, student, "02_trainer", "train", "code", "def train():\n    return 1\n")
+    keep_answer(folder, student, "02_trainer", "train", kind="code", text="def train():\n    return 1\n")
 
 
-def hand_in_words(folder: Path, student: str, notebook: str, question: str, text: str, pictures=()) -> None:
+def hand_in_words(folder, student, notebook, question, text, *pictures) -> None:
     asked = next(one for one in QUESTIONS[notebook] if one.id == question)
     result = Result(
         student=student,
@@ -86,10 +85,10 @@ def hand_in_words(folder: Path, student: str, notebook: str, question: str, text
         possible=asked.points,
     )
     write_result(folder, result)
-    keep_answer(folder, student, notebook, question, "words", text, pictures)
+    keep_answer(folder, student, notebook, question, kind="words", text=text, pictures=pictures)
 
 
-def keep_answer(folder, student, notebook, question, kind, text, pictures=()) -> None:
+def keep_answer(folder, student, notebook, question, *, kind, text, pictures=()) -> None:
     answer = {
         "question": question,
         "kind": kind,
@@ -97,7 +96,7 @@ def keep_answer(folder, student, notebook, question, kind, text, pictures=()) ->
         "state": "answered" if text else "missing",
         "found_by": "id",
         "flags": [],
-        "pictures": {name: base64.b64encode(content).decode() for name, content in pictures},
+        "pictures": [[name, base64.b64encode(content).decode()] for name, content in pictures],
     }
     paths.write_json(folder / "answers" / student / notebook / f"{question}.json", answer)
 
@@ -138,7 +137,3 @@ def term(folder: Path) -> Path:
     ]
     paths.write_json(folder / "submissions.json", entries)
     return folder
-
-
-def words_of(file: Path) -> dict[str, str]:
-    return json.loads(file.read_text(encoding="utf-8"))

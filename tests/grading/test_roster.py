@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from course_utils.errors import CourseError
-from course_utils.grading.roster import group_members, read_roster
+from course_utils.grading.roster import group_members, read_roster, roster_of
 from course_utils.grading.tables import known_id, number, read_table, write_table
 
 PLAIN = """id,name,section,group,due,extra time
@@ -26,7 +26,7 @@ def test_a_plain_roster(tmp_path):
     assert (ana.id, ana.name, ana.section) == ("0123", "Ana López", "A")
     assert bo.extra_time == timedelta(days=2)
     assert cy.due == datetime(2026, 12, 1, 23, 59)
-    assert group_members([ana, bo, cy]) == {"G1": ["0456", "789"]}
+    assert group_members([ana, bo, cy]) == {"G1": [bo, cy]}
 
 
 def test_late_by_counts_extra_time(tmp_path):
@@ -51,8 +51,8 @@ def test_a_roster_saved_by_a_spreadsheet_is_the_same(tmp_path, encoding, delimit
     if delimiter == ",":
         rows[1][5] = '"3,5"'
     text = line_end.join(delimiter.join(row) for row in rows) + line_end
-    again = read_roster(saved(tmp_path, text, encoding), known=["0123", "0456"])
-    plain = read_roster(saved(tmp_path, PLAIN, name="plain.csv"))
+    again = read_roster(saved(tmp_path, text, encoding), submissions=["0123", "0456"])
+    plain = read_roster(saved(tmp_path, PLAIN, name="plain.csv"), submissions=["0123", "0456"])
     assert sorted(again, key=lambda student: student.id) == plain
 
 
@@ -69,11 +69,13 @@ def test_all_bad_rows_are_listed_at_once(tmp_path):
         assert part in message
     assert "row 5: due '03/04/2026' may be two days" in message
     assert "row 7: the id '1' stands twice" in message
+    with pytest.raises(CourseError, match="row 2: a spreadsheet has rounded the id"):
+        read_roster(saved(tmp_path, "id;name\n1,23457E+11;A\n"))
 
 
 def test_an_id_that_may_be_two_is_not_guessed(tmp_path):
     with pytest.raises(CourseError, match="row 2: '7' may be 007 or 07"):
-        read_roster(saved(tmp_path, "id,name\n7,A\n"), known=["007", "07"])
+        read_roster(saved(tmp_path, "id,name\n7,A\n"), submissions=["007", "07"])
     assert known_id("07", ["007", "07"]) == "07"
     assert known_id("7.0", ["007"]) == "007"
     assert known_id("8", ["007"]) is None
@@ -95,6 +97,40 @@ def test_what_is_no_table_says_why(tmp_path, content, says):
     file.write_bytes(content)
     with pytest.raises(CourseError, match=says):
         read_roster(file)
+
+
+NAMED = "id,name,group,participant\n0123,Ana López,,\n456,Bo Ek,,77\n99,Cy,,\n5,Di,,\n"
+
+
+def test_submissions_are_known_by_the_names_that_moodle_and_canvas_give(tmp_path):
+    submissions = ["ana lo\u0301pez_5012", "Someone_77", "cy_0099", "Eve_1"]
+    ana, bo, cy, di = read_roster(saved(tmp_path, NAMED), submissions)
+    assert (ana.id, ana.submission, ana.participant) == ("0123", submissions[0], "5012")
+    assert (bo.submission, bo.participant) == ("Someone_77", "77")
+    assert cy.submission == "cy_0099"
+    assert di.submission == ""
+
+
+@pytest.mark.parametrize(
+    ("submissions", "says"),
+    [
+        (["Ana López_1", "Ana López_2"], "row 2: Ana López_1 and Ana López_2 may both be of Ana López"),
+        (["0123", "Bo Ek_77", "Bo Ek_99"], "nothing"),
+        (["X_123", "0123", "Cy_5"], "row 5: 'Cy_5' may be of 99 or of 5"),
+    ],
+)
+def test_a_submission_that_may_be_of_two_is_not_guessed(tmp_path, submissions, says):
+    if says == "nothing":
+        assert read_roster(saved(tmp_path, NAMED), submissions)[1].submission == "Bo Ek_77"
+        return
+    with pytest.raises(CourseError, match=says):
+        read_roster(saved(tmp_path, NAMED), submissions)
+
+
+def test_without_a_roster_names_and_numbers_come_from_the_submissions():
+    ada, plain = roster_of(["Ada Lovelace_12345", "0012"])[::-1]
+    assert (ada.id, ada.name, ada.participant) == ("Ada Lovelace_12345", "Ada Lovelace", "12345")
+    assert (plain.id, plain.name, plain.participant) == ("0012", "", "")
 
 
 def test_a_missing_roster_says_so(tmp_path):
