@@ -33,6 +33,8 @@ STUB = re.compile(
 HELPERS_MARK = re.compile(r"\A# your helpers[ \t]*$", re.MULTILINE)
 # The build names cells after their content; an editor draws other ids.
 GIVEN_ID = re.compile(r"cell-[0-9a-f]{12}")
+# Also of an earlier release, whose text is another, in a notebook that lost its ids.
+GIVEN_PROSE = re.compile(r"#{1,3} \d+ · |## Recap|\*\*Question \d+ · ")
 PASTED = re.compile(r"\(data:image/png;base64,(?P<content>[A-Za-z0-9+/=\s]+)\)")
 # Folders of a student's repository that hold no answers.
 NO_ANSWERS = {"course_utils", "tests", "instructor", "node_modules", "site-packages"}
@@ -131,6 +133,8 @@ def read_cells(path: Path) -> NotebookNode:
         for cell in node.cells:
             cell.source = _plain_text(cell.source)
             cell.metadata = nbformat.from_dict(dict(cell.get("metadata", {})))
+            cell.attachments = nbformat.from_dict(dict(cell.get("attachments", {})))
+            cell.id = str(cell.get("id", ""))
             if not isinstance(cell.cell_type, str):
                 raise TypeError("a cell has no type")
         node.metadata = nbformat.from_dict(dict(node.get("metadata", {})))
@@ -215,8 +219,7 @@ class _Reading:
         self.kinds = {question.id: question.kind for question in assignment.questions}
         self.pristine = [cell for cell in assignment.blank.cells if not _is_answer(cell)]
         self.given_texts = {_plain_text(cell.source) for cell in self.pristine}
-        self.given_ids = {cell.get("id") for cell in self.pristine}
-        self.helper_ids = {cell.get("id") for cell in self.pristine if _has_tag(cell, "helpers")}
+        self.helper_ids = {cell.id for cell in self.pristine if _has_tag(cell, "helpers")}
         self.blanks = _known_blanks(assignment, node)
         self.changed = changed_questions(node, assignment)
         self.pieces = [piece for cell in node.cells for piece in self._cut(cell)]
@@ -225,8 +228,7 @@ class _Reading:
         """Cut a cell at its marks; whatever stands above the first belongs to it."""
         identity = self._identity(cell)
         marks = self._marks(cell.source)
-        attachments = dict(cell.get("attachments", {}))
-        kind = cell.cell_type
+        attachments, kind = dict(cell.attachments), cell.cell_type
         if not marks:
             piece = _Piece(kind, cell.source, identity, "id" if identity else None, attachments=attachments)
             if not identity:
@@ -251,7 +253,7 @@ class _Reading:
 
     def _identity(self, cell: NotebookNode) -> str | None:
         # Colab keeps a cell's id in its metadata.
-        for identity in (cell.metadata.get("question"), cell.get("id"), cell.metadata.get("id")):
+        for identity in (cell.metadata.get("question"), cell.id, cell.metadata.get("id")):
             question = identity.removeprefix("question-") if isinstance(identity, str) else None
             if question in self.kinds:
                 return question
@@ -265,12 +267,12 @@ class _Reading:
     def _is_helpers(self, cell: NotebookNode) -> bool:
         if cell.cell_type != "code":
             return False
-        known = _has_tag(cell, "helpers") or cell.get("id") in self.helper_ids
+        known = _has_tag(cell, "helpers") or cell.id in self.helper_ids
         return known or bool(HELPERS_MARK.search(cell.source))
 
     def _is_given(self, cell: NotebookNode) -> bool:
-        identity = cell.get("id") or ""
-        return cell.source in self.given_texts or bool(GIVEN_ID.fullmatch(identity))
+        of_the_course = cell.cell_type == "markdown" and GIVEN_PROSE.match(cell.source)
+        return cell.source in self.given_texts or bool(GIVEN_ID.fullmatch(cell.id) or of_the_course)
 
     def answer(self, question: AskedQuestion) -> Answer:
         """Return the answer to a question, looking first where it should be."""
@@ -284,7 +286,7 @@ class _Reading:
     # ---- code
 
     def _code_answer(self, question: AskedQuestion) -> Answer:
-        copies, below_blank, any_below = [], [], False
+        copies, below_blank = [], []
         for pieces, below in self._places(question):
             code = [piece.text for piece in below if piece.kind == "code" and piece.text]
             text, flags = "\n".join(piece.text for piece in pieces), []
@@ -303,7 +305,6 @@ class _Reading:
             ]
             copies += [_Found(text, pieces[0].found_by, flags)]
             copies += [_Found(one, "below", []) for one in again]
-            any_below = any_below or bool(again)
         if any(piece.kind != "code" for piece in self.pieces if piece.question == question.id) and copies:
             copies[0].flags.append("The answer stood in a cell that is not a code cell.")
         if not copies and below_blank:
@@ -314,9 +315,7 @@ class _Reading:
             elsewhere = [
                 piece.text
                 for piece in self.pieces
-                if piece.kind == "code"
-                and (piece.own or piece.helpers)
-                and _defines(piece.text, question.answers)
+                if piece.kind == "code" and not piece.question and _defines(piece.text, question.answers)
             ]
             copies = [
                 _Found(text, "name", [flag]) for text in elsewhere if not self._is_blank(question, text)
@@ -460,7 +459,7 @@ def _in_words(pieces: list[_Piece], found_by: str, flags: list[str]) -> _Found:
 
 
 def _keep_picture(found: _Found, name: str, content: Any) -> None:
-    text = content if isinstance(content, str) else "".join(content or [])
+    text = content if isinstance(content, str) else ""
     try:
         picture = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -487,7 +486,8 @@ def _parts(text: str) -> list:
 
 
 def _defines(text: str, name: str) -> bool:
-    return any(name in part.binds and not part.imports for part in _parts(text))
+    # `name = lesson.go_on_with(...)` is the notebook's own line.
+    return any(name in part.binds and not part.imports and "lesson" not in part.uses for part in _parts(text))
 
 
 def _is_stub(text: str, blank: str) -> bool:
@@ -630,7 +630,7 @@ def question_ids(node: NotebookNode) -> set[str]:
     """Return the ids of the questions that a notebook's cells answer, by their ids and marks."""
     found = set()
     for cell in node.cells:
-        identities = (cell.metadata.get("question"), cell.get("id"), cell.metadata.get("id"))
+        identities = (cell.metadata.get("question"), cell.id, cell.metadata.get("id"))
         found |= {one.removeprefix("question-") for one in identities if isinstance(one, str)}
         found |= {mark["id"] for marks in (CODE_MARK, WORDS_MARK) for mark in marks.finditer(cell.source)}
     return found

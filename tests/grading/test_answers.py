@@ -5,7 +5,7 @@ import json
 
 import nbformat
 import pytest
-from handed_in import EDITORS, SENTENCES, answer_cell, by_vscode, place_of, solved
+from handed_in import EDITORS, SENTENCES, answer_cell, by_colab_with_new_ids, by_vscode, place_of, solved
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_utils.grading import answers
@@ -82,12 +82,26 @@ def test_the_blank_of_an_earlier_release_is_known_without_metadata(node, read):
     assert read(node).answers[TRAIN].state == "answered"
 
 
+def test_the_cells_of_an_earlier_release_are_no_answers_when_all_ids_are_lost(assignment, read):
+    node = nbformat.from_dict(assignment.blank)
+    for cell in node.cells:
+        if "go_on_with" in cell.source or cell.source.startswith("## 5"):
+            cell.source += "\n# as it was in the release before"
+    submission = read(by_colab_with_new_ids(node))
+    assert {answer.state for answer in submission.answers.values()} == {"missing"}
+    submission = read(by_vscode(solved(assignment)))
+    assert {answer.state for answer in submission.answers.values()} == {"answered"}
+
+
 def test_metadata_of_the_wrong_kind_breaks_nothing(node, read):
     node.metadata["course"] = {"release": {"version": 1, "questions": [7, {"id": TRAIN, "blank": []}]}}
     answer_cell(node, EVALUATE).metadata["question"] = ["a"]
     node.cells[0].metadata["tags"] = 3
+    node.cells[1]["id"] = [5]
+    answer_cell(node, WHICH).attachments = {"b.png": {"image/png": {"a": 1}}}
     submission = read(node)
     assert submission.version is None
+    assert submission.answers[WHICH].pictures == ()
     assert submission.answers[EVALUATE].found_by == "id"  # by the cell's own id
 
 
