@@ -435,6 +435,10 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
         work = f"{handed.student}, {handed.notebook}: {len(handed.versions)} versions"
         which = f"{handed.chosen.path.name} of {handed.chosen.modified:%Y-%m-%d %H:%M} counts"
         console.print(_plain(f"{work}, {which}"), soft_wrap=True)
+    for notebook, releases in graded.releases.items():
+        if len(set(releases) - {None}) > 1:
+            counts = ", ".join(f"{version or 'not known'}: {count}" for version, count in releases.items())
+            console.print(_plain(f"{notebook}, handed in by release: {counts}"), soft_wrap=True)
     table = Table("state", "results", title=f"{graded.judged} new results")
     for state, number in graded.states.most_common():
         table.add_row(state, str(number))

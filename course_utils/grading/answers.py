@@ -187,11 +187,10 @@ class _Piece:
 def _read_notebook(path: Path, assignment: Assignment) -> Submission:
     node = read_cells(path)
     reading = _Reading(assignment, node)
-    version = release_of(node).get("version")
     return Submission(
         file=path,
         notebook=assignment.name,
-        version=version if isinstance(version, str) else None,
+        version=reading.version,
         answers={question.id: reading.answer(question) for question in assignment.questions},
         helpers="\n\n".join(
             dict.fromkeys(piece.text for piece in reading.pieces if piece.helpers and piece.text)
@@ -222,6 +221,8 @@ class _Reading:
         self.helper_ids = {cell.id for cell in self.pristine if _has_tag(cell, "helpers")}
         self.blanks = _known_blanks(assignment, node)
         self.changed = changed_questions(node, assignment)
+        version = release_of(node).get("version")
+        self.version = version if isinstance(version, str) else None
         self.pieces = [piece for cell in node.cells for piece in self._cut(cell)]
 
     def _cut(self, cell: NotebookNode) -> list[_Piece]:
@@ -280,7 +281,8 @@ class _Reading:
         answer = find(question)
         if answer.state == "missing" or question.id not in self.changed:
             return answer
-        flag = "The text of this question is not the one in the notebook: it was changed in a later release."
+        notebook = f"the notebook, which is of release {self.version}" if self.version else "the notebook"
+        flag = f"The text of this question is not the one in {notebook}: it was changed in a later release."
         return replace(answer, flags=(*answer.flags, flag))
 
     # ---- code

@@ -44,7 +44,7 @@ from course_utils.grading.names import needed, statements
 from course_utils.grading.program import program
 from course_utils.grading.questions import Data, Question
 from course_utils.grading.results import Result, result_file, write_result
-from course_utils.grading.roster import Student, read_roster
+from course_utils.grading.roster import read_roster, submissions_of
 from course_utils.grading.sandbox import check_sandbox
 from course_utils.grading.submissions import Handed, collect
 
@@ -65,7 +65,11 @@ Tell = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Task:
-    """One student's answer to one question, and what its result will rest on."""
+    """One student's answer to one question, and what its result will rest on.
+
+    Attributes:
+        version: of the release that the notebook began as; None where an editor lost it.
+    """
 
     student: str
     notebook: str
@@ -74,6 +78,7 @@ class Task:
     key: str
     program: NotebookNode | None = None
     rejected: str = ""
+    version: str | None = None
 
 
 @dataclass
@@ -85,12 +90,14 @@ class Graded:
         judged: how many are new.
         left_out: files that were not read, each with the reason.
         several: handed-in work of which there are several versions, with the one that counts.
+        releases: of each notebook, how many began as which release's.
     """
 
     states: Counter[str] = field(default_factory=Counter)
     judged: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
     several: list[Handed] = field(default_factory=list)
+    releases: dict[str, Counter[str | None]] = field(default_factory=dict)
 
 
 def grade(
@@ -112,11 +119,12 @@ def grade(
     Args:
         submissions: a folder or an archive; see `course_utils.grading.submissions.collect`.
         out: where results, answers and figures go; it must not be in the repository.
-        roster: table of students, of which the due times choose between versions.
+        roster: table of students, of which the due times choose between versions, and whose ids `students`
+            may name.
         jobs: how many sandboxes run side by side.
         limits: of each program.
         questions: ids; all by default.
-        students: ids; all by default.
+        students: ids, or names of their or their group's submissions; all by default.
         new_seed: draw the assignment's seed anew, so that everything is graded again with other inputs.
         folders: private instructor folders, whose sources and checks go before the repository's.
         sandbox: False runs the students' programs as the user's own processes, and marks their results.
@@ -132,8 +140,9 @@ def grade(
     assignments = {name: load_assignment(name, *folders) for name in assignment_names(*folders)}
     asked = {question.id for assignment in assignments.values() for question in assignment.questions}
     _known(questions, asked, "question")
-    collected = collect(submissions, list(assignments.values()), out / "unpacked", _due_times(roster))
-    _known(students, {handed.student for handed in collected.handed}, "student")
+    due_times = functools.partial(_due_times, roster)
+    collected = collect(submissions, list(assignments.values()), out / "unpacked", due_times)
+    wanted = _wanted(students, roster, {handed.student for handed in collected.handed})
     graded = Graded(
         left_out=collected.left_out,
         several=[handed for handed in collected.handed if len(handed.versions) > 1],
@@ -141,13 +150,15 @@ def grade(
     _write_list(out, collected.handed)
     seed = assignment_seed(out, new_seed)
     conditions = _environment() | {"seed": seed, "limits": vars(limits), "sandbox": sandbox}
-    chosen = [handed for handed in collected.handed if not students or handed.student in students]
+    chosen = [handed for handed in collected.handed if handed.student in wanted]
     tasks = [
         task
         for handed in chosen
         for task in _tasks(handed, assignments[handed.notebook], conditions, out)
         if not questions or task.question.id in questions
     ]
+    for (_, notebook), version in {(one.student, one.notebook): one.version for one in tasks}.items():
+        graded.releases.setdefault(notebook, Counter())[version] += 1
     open_tasks = []
     for task in tasks:
         if stored := _stored(out, task):
@@ -205,20 +216,24 @@ def _known(wanted: Collection[str], there_are: Collection[str], what: str) -> No
         )
 
 
-def _due_times(roster: Path | None) -> Callable[[str], datetime.datetime | None]:
-    """Return a function from a student's, or a group's, name to the due time with its extra time."""
-    listed = read_roster(roster) if roster else []
-
-    @functools.cache
-    def due(name: str) -> datetime.datetime | None:
-        def ends(student: Student) -> bool:
-            # A spreadsheet takes the zeros in front away.
-            return student.id.lstrip("0") == name.lstrip("0") or student.group == name
-
-        times = [one.due + one.extra_time for one in listed if ends(one) and one.due]
-        return max(times).astimezone() if times else None
-
+def _due_times(roster: Path | None, names: Collection[str]) -> dict[str, datetime.datetime]:
+    """Return until when each submission could be handed in: of a group's, until the last one's due time."""
+    due: dict[str, datetime.datetime] = {}
+    for student in read_roster(roster, names) if roster else []:
+        for name in submissions_of(student, names) if student.due else []:
+            time = (student.due + student.extra_time).astimezone()
+            due[name] = max(time, due.get(name, time))
     return due
+
+
+def _wanted(students: Collection[str], roster: Path | None, names: Collection[str]) -> set[str]:
+    """Return the names of the submissions of these students; all where none is named."""
+    if not students:
+        return set(names)
+    by_id = {one.id: submissions_of(one, names) for one in read_roster(roster, names)} if roster else {}
+    by_id = {name: [name] for name in names} | {identity: found for identity, found in by_id.items() if found}
+    _known(students, by_id, "student")
+    return {name for student in students for name in by_id[student]}
 
 
 def _write_list(out: Path, handed: list[Handed]) -> None:
@@ -304,11 +319,17 @@ def _task(
     if question.probe is None or answer.state != "answered":
         pictures = [hashlib.sha256(content).hexdigest() for _, content in answer.pictures]
         rests_on = [answer.state, answer.text, pictures, answer.flags]
-        return Task(*where, question, answer, _key(answer=rests_on, checks=_checks(question)))
+        return Task(
+            *where,
+            question,
+            answer,
+            _key(answer=rests_on, checks=_checks(question)),
+            version=submission.version,
+        )
     node = program(assignment, submission, question.id, tail(question))
     sources = [[cell.id, cell.source] for cell in node.cells]
     key = _key(program=sources, flags=answer.flags, checks=_checks(question), **conditions)
-    return Task(*where, question, answer, key, node)
+    return Task(*where, question, answer, key, node, version=submission.version)
 
 
 def _stored(out: Path, task: Task) -> Result | None:

@@ -61,7 +61,8 @@ class Gradebook:
 
     Attributes:
         students: in the order of the roster; those who are in none come last.
-        columns: the questions of all notebooks of which anything was graded, in order.
+        columns: the questions of which anything was graded, and all those of a notebook that was handed in
+            and of which nothing is graded yet, in order.
         marks: of each student, in the order of the columns.
         late_by: how late each student's latest notebook was; only those who were late.
         notices: what the instructor should know.
@@ -106,23 +107,33 @@ def make_gradebook(
         CourseError: a result is of a question that is not listed.
     """
     found = {(result.student, result.notebook, result.question): result for result in results}
-    graded = {(student, notebook) for student, notebook, _ in found}
-    columns = [
+    there = {(student, notebook) for student, notebook, _ in found} | set(handed_in)
+    graded = {(notebook, question) for _, notebook, question in found}
+    begun = {notebook for notebook, _ in graded}
+    listed = [
         (notebook, question)
-        for notebook in sorted({notebook for _, notebook in graded})
+        for notebook in sorted({notebook for _, notebook in there})
         for question in questions.get(notebook, [])
     ]
-    listed = {(notebook, question.id) for notebook, question in columns}
-    unknown = sorted(
-        {f"{notebook}, {question}" for _, notebook, question in found if (notebook, question) not in listed}
-    )
+    columns = [
+        (notebook, question)
+        for notebook, question in listed
+        if (notebook, question.id) in graded or notebook not in begun
+    ]
+    known = {(notebook, question.id) for notebook, question in listed}
+    unknown = sorted(", ".join(place) for place in graded - known)
     if unknown:
         raise CourseError(
             f"There are results of questions that no checks file lists: {'; '.join(unknown)}. If they are of"
             " your own folder, name it by --instructor; else delete these results."
         )
     book = Gradebook(students=list(roster), columns=columns)
-    sources = _sources(book, graded)
+    left_out = [
+        f"{notebook}, {question.id}" for notebook, question in listed if (notebook, question) not in columns
+    ]
+    if left_out:
+        book.notices.append(f"Nothing is graded of {'; '.join(left_out)}: no column in the gradebook.")
+    sources = _sources(book, there)
     for student in book.students:
         marks = []
         for notebook, question in columns:
@@ -140,16 +151,16 @@ def make_gradebook(
     return book
 
 
-def _sources(book: Gradebook, graded: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def _sources(book: Gradebook, there: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
     # Whose submission counts for a student: the student's own, that under the group's name, or a fellow's.
-    submitters = {student for student, _ in graded}
+    submitters = {student for student, _ in there}
     members = group_members(book.students)
     sources = {}
     for student in book.students:
         fellows = members.get(student.group, [])
         candidates = [student.submission, student.group, *(fellow.submission for fellow in fellows)]
         for notebook in book.notebooks():
-            source = next((name for name in candidates if name and (name, notebook) in graded), None)
+            source = next((name for name in candidates if name and (name, notebook) in there), None)
             if source:
                 sources[student.id, notebook] = source
     for group, fellows in members.items():
@@ -163,7 +174,7 @@ def _sources(book: Gradebook, graded: set[tuple[str, str]]) -> dict[tuple[str, s
     for stranger in sorted(submitters - set(sources.values())):
         book.notices.append(f"{stranger}: handed in, and is {NOT_IN_ROSTER}.")
         book.students.append(Student(id=stranger, section=NOT_IN_ROSTER, submission=stranger))
-        sources |= {(name, notebook): name for name, notebook in graded if name == stranger}
+        sources |= {(name, notebook): name for name, notebook in there if name == stranger}
     return sources
 
 

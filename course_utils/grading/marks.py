@@ -71,7 +71,7 @@ def write_marks(
 
     Args:
         folder: what ``course grade --out`` wrote into.
-        questions: by notebook; those of notebooks without results are left out.
+        questions: by notebook; those of notebooks that nobody handed in are left out.
         roster_file: without one, those who handed in are listed.
         manual: tables in which readers wrote; they are taken over for good.
         markers: among whom the answers to read are shared; None keeps the shares there are.
@@ -92,11 +92,12 @@ def write_marks(
         raise CourseError(
             f"There are no results under {folder}: grade first, by `course grade … --out {folder}`."
         )
-    submitters = sorted({result.student for result in results})
+    there = handed_in(folder)
+    submitters = sorted(_submitters(folder))
     roster = read_roster(roster_file, submitters) if roster_file else roster_of(submitters)
     roster = [student for student in roster if student.id != forget_student]
-    graded = {result.notebook for result in results}
-    questions = {notebook: asked for notebook, asked in questions.items() if notebook in graded}
+    notebooks = {result.notebook for result in results} | {notebook for _, notebook in there}
+    questions = {notebook: asked for notebook, asked in questions.items() if notebook in notebooks}
 
     keys = Keys(folder, submitters, questions)
     readings = to_read(folder, results, keys)
@@ -106,7 +107,7 @@ def write_marks(
     given = {
         (reading.student, reading.notebook, reading.question.id): marks.of(reading) for reading in readings
     }
-    book = make_gradebook(results, questions, roster, given, handed_in(folder))
+    book = make_gradebook(results, questions, roster, given, there)
     apply_overrides(book, folder / "overrides.csv")
 
     marks.save()
@@ -148,9 +149,10 @@ def handed_in(folder: Path) -> dict[tuple[str, str], datetime]:
 
 
 def graded_assignments(folder: Path, *private: Path) -> list[Assignment]:
-    """Return the assignments of which there are results, with what private instructor folders add."""
-    names = sorted({place.name for place in (folder / "results").glob("*/*") if place.is_dir()})
-    return [load_assignment(name, *private) for name in names]
+    """Return the assignments that were handed in, with what private instructor folders add."""
+    names = {place.name for place in (folder / "results").glob("*/*") if place.is_dir()}
+    names |= {notebook for _, notebook in handed_in(folder)}
+    return [load_assignment(name, *private) for name in sorted(names)]
 
 
 def export_answers(
@@ -327,4 +329,5 @@ def _write_handed_in(folder: Path, entries: list[dict[str, Any]]) -> None:
 
 
 def _submitters(folder: Path) -> set[str]:
-    return {place.name for place in (folder / "results").glob("*") if place.is_dir()}
+    graded = {place.name for place in (folder / "results").glob("*") if place.is_dir()}
+    return graded | {student for student, _ in handed_in(folder)}

@@ -43,6 +43,7 @@ class Reading:
         key: what its row in ``manual.csv`` is matched by.
         student: whose it is; on no page.
         pictures: what was pasted into it, by name.
+        flags: what grading says of how it was found.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Reading:
     question: Question
     text: str
     pictures: tuple[tuple[str, bytes], ...] = ()
+    flags: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -136,7 +138,8 @@ def to_read(folder: Path, results: Iterable[Result], keys: Keys) -> list[Reading
             continue
         text, pictures = read_answer(folder, result)
         key = keys.of(result.student, question)
-        readings.append(Reading(key, result.student, result.notebook, question, text, pictures))
+        place = (result.student, result.notebook, question)
+        readings.append(Reading(key, *place, text, pictures, result.flags))
     return sorted(
         readings,
         key=lambda reading: (
@@ -289,7 +292,7 @@ def _write_question(folder: Path, page: Path, readings: list[Reading]) -> None:
     answers = []
     for group in _by(readings, lambda reading: reading.fingerprint).values():
         pasted = {name: _keep_picture(page, content) for name, content in group[0].pictures}
-        own = [(reading.key, *_own_run(folder, page, reading)) for reading in group]
+        own = [(reading.key, reading.flags, *_own_run(folder, page, reading)) for reading in group]
         shown = {name: place for name, place in pasted.items() if place}
         words = readings[0].question.kind == "words"
         text = markdown(group[0].text, shown) if words else Markup("<pre>{}</pre>").format(group[0].text)

@@ -100,6 +100,11 @@ def group_members(roster: list[Student]) -> dict[str, list[Student]]:
     return members
 
 
+def submissions_of(student: Student, names: Collection[str]) -> list[str]:
+    """Return which of the submissions count for a student: the own one, and that under the group's name."""
+    return [name for name in dict.fromkeys((student.submission, student.group)) if name and name in names]
+
+
 def _student(row: Row, submissions: Collection[str]) -> Student:
     identity = row["id"]
     if not identity or re.search(r"[/\\:\x00-\x1f]", identity) or identity.startswith("."):

@@ -8,7 +8,7 @@ import stat
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -92,7 +92,7 @@ def collect(
     submissions: Path,
     assignments: Sequence[Assignment],
     kept: Path,
-    due: Callable[[str], datetime.datetime | None] = lambda student: None,
+    due_times: Callable[[Collection[str]], Mapping[str, datetime.datetime]] = lambda students: {},
 ) -> Collected:
     """Go through a folder or an archive of submissions.
 
@@ -100,7 +100,7 @@ def collect(
         submissions: a folder of notebooks, of student folders, or a zip file of either.
         assignments: the notebooks that may be handed in.
         kept: where archives are unpacked.
-        due: a student → when the work was due, with its time zone; None where that is not known.
+        due_times: students → when the work of each was due, with its time zone, as far as that is known.
 
     Raises:
         CourseError: there is no such folder or archive, it holds nothing to grade, or it is too large.
@@ -122,10 +122,11 @@ def collect(
         for notebook, path in _work(place, root, kept, assignments, collected):
             version = Version(path, _modified(path), late)
             found.setdefault((student, notebook), []).append(version)
+    due = due_times({student for student, _ in found})
     by_name = {assignment.name: assignment for assignment in assignments}
     for (student, notebook), versions in sorted(found.items()):
         versions.sort(key=lambda version: (version.modified, version.path))
-        chosen = _choose(versions, by_name[notebook], due(student))
+        chosen = _choose(versions, by_name[notebook], due.get(student))
         collected.handed.append(Handed(student, notebook, tuple(versions), chosen))
     if not collected.handed:
         raise CourseError(
