@@ -437,7 +437,9 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
         console.print(_plain(f"{work}, {which}"), soft_wrap=True)
     for notebook, releases in graded.releases.items():
         if len(set(releases) - {None}) > 1:
-            counts = ", ".join(f"{version or 'not known'}: {count}" for version, count in releases.items())
+            counts = ", ".join(
+                f"{version or 'not known'}: {count}" for version, count in releases.most_common()
+            )
             console.print(_plain(f"{notebook}, handed in by release: {counts}"), soft_wrap=True)
     table = Table("state", "results", title=f"{graded.judged} new results")
     for state, number in graded.states.most_common():

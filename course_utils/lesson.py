@@ -61,14 +61,14 @@ class Lesson:
             return answer
         self._fallbacks.append(question)
         self._write()
-        message = f"✗ {reason}\nThe notebook goes on with the course's version."
+        message = f"✗ {reason}\nThe notebook goes on with the course's version of {question}."
         style = "border-left:4px solid #b5651d;padding:.3em .8em;white-space:pre-wrap"
         warning = HTML(f'<div role="alert" style="{style}">{html.escape(message)}</div>')
         display({"text/plain": message, "text/html": warning.data}, raw=True)
         return course_version
 
     def record(self, name: str, value: float, **context: Any) -> None:
-        """Keep one number for the report, which sets it beside the published one.
+        """Print one number, and keep it for the report, which sets it beside the published one.
 
         Args:
             name: what the number is, unique in the notebook.
@@ -83,6 +83,8 @@ class Lesson:
             row["interval"] = None
         self._results = [known for known in self._results if known["name"] != name] + [row]
         self._write()
+        # Who reads a student's answers finds the numbers of the same run in these lines.
+        print(f"recorded: {name} = {row['value']:.6g}")
 
     def _write(self) -> None:
         content = {

@@ -4,7 +4,6 @@ A result's key is a hash of all that it rests on. Results are written one by one
 is stopped, or killed at any moment, is gone on with by the same command, and ends with the same results.
 """
 
-import base64
 import datetime
 import functools
 import hashlib
@@ -29,16 +28,14 @@ from pydantic import ValidationError
 from course_utils import paths
 from course_utils.errors import CourseError
 from course_utils.grading.answers import (
-    MAX_PICTURE_BYTES,
-    PNG,
     Answer,
     RejectedSubmission,
     Submission,
-    read_cells,
     read_submission,
 )
 from course_utils.grading.assignment import Assignment, assignment_names, load_assignment
 from course_utils.grading.judge import Finding, draw_inputs, judge, tail
+from course_utils.grading.kept import keep_answer, keep_run
 from course_utils.grading.kernels import Limits, Program, imported_modules, run_programs
 from course_utils.grading.names import needed, statements
 from course_utils.grading.program import program
@@ -57,8 +54,6 @@ PACKAGES = (
 NOT_GRADED_WITH = ("notebooks", "cli.py")
 GRADED_WITH = ("judge.py", "questions.py", "verdicts.py", "warm.py")
 """Parts of the course's own package on which no result rests, and those of ``grading/`` on which it does."""
-
-MOST_FIGURES = 60
 
 Tell = Callable[[int, int, str], None]
 
@@ -299,11 +294,11 @@ def _tasks(handed: Handed, assignment: Assignment, conditions: dict[str, Any], o
             Task(*where, question, None, _key(rejected=why, checks=_checks(question)), rejected=why)
             for question in assignment.questions
         ]
-    _keep_figures(out / "figures" / handed.student / handed.notebook, submission.file)
+    keep_run(out / "figures" / handed.student / handed.notebook, submission.file)
     tasks = []
     for question in assignment.questions:
         answer = submission.answers[question.id]
-        _keep_answer(out / "answers" / handed.student / handed.notebook, answer)
+        keep_answer(out / "answers" / handed.student / handed.notebook, answer)
         tasks.append(_task(where, assignment, submission, question, conditions))
     return tasks
 
@@ -340,53 +335,6 @@ def _stored(out: Path, task: Task) -> Result | None:
     except (FileNotFoundError, ValidationError):
         return None
     return result if result.key == task.key else None
-
-
-# ---- what marking needs of a submission
-
-
-def _keep_answer(folder: Path, answer: Answer) -> None:
-    content = vars(answer) | {
-        "pictures": [[name, base64.b64encode(content).decode()] for name, content in answer.pictures]
-    }
-    text = json.dumps(content, ensure_ascii=False, indent=1)
-    _keep(folder / f"{answer.question}.json", text.encode())
-
-
-def _keep(file: Path, content: bytes) -> None:
-    if not file.is_file() or file.read_bytes() != content:
-        with paths.atomic_write(file) as temporary:
-            temporary.write_bytes(content)
-
-
-def _keep_figures(folder: Path, file: Path) -> None:
-    """Keep the pictures of the student's own run, as ``<cell>-<number>.png``; nothing but PNG."""
-    if file.suffix != ".ipynb":
-        return
-    figures = {}
-    for number, cell in enumerate(read_cells(file).cells, start=1):
-        for place, content in enumerate(_pictures(cell), start=1):
-            figures[f"{number:03}-{place}.png"] = content
-    for old in folder.glob("*.png"):
-        if old.name not in figures:
-            old.unlink()
-    for name, content in list(figures.items())[:MOST_FIGURES]:
-        _keep(folder / name, content)
-
-
-def _pictures(cell: NotebookNode) -> list[bytes]:
-    found = []
-    outputs = cell.get("outputs") or []
-    for output in outputs if isinstance(outputs, list) else []:
-        try:
-            text = output["data"]["image/png"]
-            text = text if isinstance(text, str) else "".join(text)
-            content = base64.b64decode("".join(text.split()), validate=True)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            continue
-        if content.startswith(PNG) and len(content) <= MAX_PICTURE_BYTES:
-            found.append(content)
-    return found
 
 
 # ---- running and judging

@@ -7,11 +7,13 @@ import nbformat
 from course_utils.grading.assignment import Assignment, load_assignment
 
 NAME = "90_small"
-SOURCE = '''
+SOURCE = '''\
 # ---
 # jupyter:
 #   course:
 #     title: Small
+#     minutes: 10
+#     hours: 1
 # ---
 
 # %% tags=["parameters"]
