@@ -11,7 +11,7 @@ from course_utils import paths
 
 COMMANDS = (
     *("doctor", "run", "build", "report", "models", "lab", "test", "bench"),
-    *("release", "start", "validate", "update"),
+    *("release", "start", "validate", "update", "grade", "marks"),
     *("data list", "data show", "data prepare", "data check", "data audit", "data pack", "data unpack"),
 )
 

@@ -1,4 +1,4 @@
-"""What marking needs of a submission beside its results: the answers, and what the student's own run showed."""
+"""What marking needs of a submission beside results: its answers, and what the student's own run showed."""
 
 import base64
 import json

@@ -97,6 +97,8 @@ def test_every_answer_ends_in_a_state_and_one_mistake_costs_one_question(small, 
     out = tmp_path / "out"
     kept = json.loads((out / "answers" / "right" / NAME / "why.json").read_text())
     assert (kept["text"], kept["state"]) == ("I *think* so.", "answered")
+    run_of = json.loads((out / "figures" / "right" / NAME / "results.json").read_text())
+    assert run_of == {"results": [], "course_versions_used": []}
     [figure] = (out / "figures" / "right" / NAME).glob("*.png")
     assert base64.b64encode(figure.read_bytes()).decode() == PICTURE
     entry = next(

@@ -69,6 +69,30 @@ def test_a_group_is_graded_once_and_marked_to_all(graded):
     assert any("group G1, 02_trainer: handed in several times (0057, G1)" in text for text in summary.notices)
 
 
+def test_work_that_is_not_graded_yet_waits_and_is_not_called_missing(graded):
+    entries = paths.read_json(graded / "submissions.json", [])
+    more = [{"student": "0099", "notebook": name, "handed_in": "2026-12-01T11:00:00"} for name in QUESTIONS]
+    paths.write_json(graded / "submissions.json", [*entries, *more])
+    mark(graded)
+    row = rows_of(graded / "gradebook.csv")["0099"]
+    assert (row["waiting"], row["note"], row["q3 train"]) == ("3", "", "")
+    for file in graded.glob("results/*/03_simplenet/*.json"):
+        file.unlink()
+    mark(graded)
+    assert rows_of(graded / "gradebook.csv")["0012"]["waiting"] == "2"
+
+
+def test_a_lab_test_has_a_column_for_its_question_alone(graded):
+    for file in graded.glob("results/*/*/*.json"):
+        if file.stem != "train":
+            file.unlink()
+    paths.write_json(graded / "submissions.json", [])
+    summary = mark(graded)
+    row = rows_of(graded / "gradebook.csv")["0012"]
+    assert (row["total"], row["possible"], row["waiting"]) == ("4", "4", "0")
+    assert "Nothing is graded of 02_trainer, which-bug: no column in the gradebook." in summary.notices
+
+
 def test_lateness_is_a_column_and_takes_nothing_off(graded):
     mark(graded)
     book = rows_of(graded / "gradebook.csv")

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from handed_in import answer_cell, by_colab_with_new_ids, by_jupyterlab, by_vscode
+from nbformat.v4 import new_code_cell, new_output
 from sandboxes import needs_sandbox
 from small_course import CHECKS, HUE, MEAN, NAME, SOURCE
 
@@ -162,7 +163,10 @@ def test_a_term(tmp_path):
     assert "now of v1.1" in said
     assert "Carried over: mean, hue, why." in said
     assert "The text of mean changed" in said
-    put(handed, "0008", nbformat.read(mine, as_version=4))
+    updated = nbformat.read(mine, as_version=4)
+    said = "recorded: accuracy of Hal = 0.75\n"
+    updated.cells.append(new_code_cell("print()", outputs=[new_output("stream", text=said)]))
+    put(handed, "0008", updated)
 
     # ---- grading
     grade = ["grade", handed, "--out", out, "--roster", roster, "--jobs", 2, "--instructor", private]
@@ -218,6 +222,8 @@ def test_a_term(tmp_path):
         "0009": ["", "", "", "0", "", "nothing handed in"],
     }
     assert rows() == graded
+    pages = [file.read_text(encoding="utf-8") for file in (out / "reading").glob("*/*-why.html")]
+    assert any("recorded" in page and "accuracy of Hal" in page for page in pages)
     feedback = (out / "feedback" / "0004" / "feedback.html").read_text(encoding="utf-8")
     assert "marked together" in feedback
     assert "changed in a later release" in feedback
@@ -231,7 +237,7 @@ def test_a_term(tmp_path):
 
     # ---- a check that was too strict
     write(private, SOURCE.replace(ASKED, CORRECTED), CHECKS)
-    assert "6 new results" in course(*grade)
+    assert "7 new results" in course(*grade)
     said = course(*mark)
     assert "1 points changed; 0 marks wait" in said
     assert rows() == appealed | {"0006": ["3", "2", "1", "6", "", ""]}
