@@ -85,7 +85,8 @@ def write_marks(
             nothing is written.
     """
     if forget_student:
-        roster = read_roster(roster_file, _submitters(folder)) if roster_file else []
+        names = _graded(folder) | {student for student, _ in handed_in(folder)}
+        roster = read_roster(roster_file, names) if roster_file else []
         forget(folder, forget_student, roster, questions)
     results = read_results(folder)
     if not results:
@@ -93,7 +94,7 @@ def write_marks(
             f"There are no results under {folder}: grade first, by `course grade … --out {folder}`."
         )
     there = handed_in(folder)
-    submitters = sorted(_submitters(folder))
+    submitters = sorted(_graded(folder) | {student for student, _ in there})
     roster = read_roster(roster_file, submitters) if roster_file else roster_of(submitters)
     roster = [student for student in roster if student.id != forget_student]
     notebooks = {result.notebook for result in results} | {notebook for _, notebook in there}
@@ -245,13 +246,14 @@ def forget(folder: Path, student: str, roster: list[Student], questions: dict[st
     """
     gradebook = folder / "gradebook.json"
     state = paths.read_json(gradebook, {"marks": {}})
-    submitters = _submitters(folder)
+    graded = _graded(folder)
+    submitters = graded | {student for student, _ in handed_in(folder)}
     entry = next((one for one in roster if one.id == student), Student(id=student, submission=student))
     if student not in submitters | set(state["marks"]) | {one.id for one in roster}:
         raise CourseError(f"--forget {student}: there is nobody of that id. Ids are written in full.")
     name = entry.submission
     fellows = [one for one in group_members(roster).get(entry.group, []) if one != entry]
-    keys = Keys(folder, submitters, questions)
+    keys = Keys(folder, graded, questions)
     if fellows and name:
         _pass_on(folder, name, entry.group, keys)
     elif name:
@@ -328,6 +330,5 @@ def _write_handed_in(folder: Path, entries: list[dict[str, Any]]) -> None:
         paths.write_json(folder / "submissions.json", entries)
 
 
-def _submitters(folder: Path) -> set[str]:
-    graded = {place.name for place in (folder / "results").glob("*") if place.is_dir()}
-    return graded | {student for student, _ in handed_in(folder)}
+def _graded(folder: Path) -> set[str]:
+    return {place.name for place in (folder / "results").glob("*") if place.is_dir()}
