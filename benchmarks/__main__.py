@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, clips, explanations, simplenet, video, worlds
+from benchmarks import attention, clips, explanations, simplenet, video, video_training, worlds
 from benchmarks.pictures import training_pictures
 from course_utils import paths
 from course_utils.models.simplenet import SimpleNet
@@ -56,6 +56,7 @@ BENCHMARKS = {
     "attention": map_attention,
     "clips": clips.measure,
     "video": video.measure,
+    "video_training": video_training.measure,
 }
 
 
