@@ -16,7 +16,7 @@ from course_utils.notebooks.run import read_run, run, runnable
 from course_utils.predictions import read_predictions
 
 PAIRS = {"train": 160, "val": 12, "test": 24}
-SETTINGS = {"experiments": "motion alone", "epochs": 12}
+SETTINGS = {"experiments": "alone motion", "epochs": 12}
 
 
 def draw_videos() -> str:
