@@ -116,7 +116,6 @@ APPLICATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "": lambda x, g: x * g,
     "The gate is added, not multiplied.": lambda x, g: x + g,
     "The features are added once more; each is only to be multiplied by its gate.": lambda x, g: x + x * g,
-    "The features are divided by their gates.": lambda x, g: x / g,
     "These are the gates; each channel times its gate was asked for.": lambda x, g: g,
     "These are the gates; each channel times its gate was asked for, at each position.": lambda x, g: (
         g.expand_as(x)
@@ -136,12 +135,12 @@ def judge_squeeze_excitation(inputs: Data, outputs: Data) -> list[Verdict]:
         )
         gates = GATES | (SQUARE_GATES if matrices[0].shape == matrices[1].shape else {})
         known = {}
-        for squeeze, mean in SQUEEZES.items():
-            means = mean(features)
-            for excitation, gate in gates.items():
-                strength = gate(means, *matrices)
-                for application, apply in APPLICATIONS.items():
-                    known[squeeze, excitation, application] = apply(features, strength)
+        for (squeeze, mean), (excitation, gate) in product(SQUEEZES.items(), gates.items()):
+            strength = gate(mean(features), *matrices)
+            for application, apply in APPLICATIONS.items():
+                names = squeeze, excitation, application
+                if not all(names):  # with a mistake in each there is nothing left to earn
+                    known[names] = apply(features, strength)
         return alike(values, known)
 
     def shape(name: str) -> Verdict:
