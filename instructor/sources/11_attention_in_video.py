@@ -923,11 +923,12 @@ for title, loss in reference["training_loss"]["alone"].items():
 # %% [markdown]
 # **Question 1106 · which-attention** (8 points, read by a person, about 25 minutes)
 #
-# (a) In your own run and in the longer one: which networks learnt their training set (guessing has a loss of 0.693), and
-# which are better than guessing on test people? (b) Does either kind of attention help the 3D ResNet? Judge by the paired comparisons, not by the order
-# of the numbers. (c) Table I ranks NL 1,2,3,4 (86.72) above NL 1,2,4 (85.85) above no attention (83.86), each from one
-# training run on 700 test videos. How large is the standard error of such a percentage, if videos were independent, and
-# what follows? (d) What happens to detection when the tested forgery was left out of training, here and in table VI?
+# (a) In your own run and in the longer one: which networks learnt their training set (guessing has a loss of 0.693),
+# and which are better than guessing on test people? (b) Does either kind of attention help the 3D ResNet? Judge by the
+# paired comparisons, not by the order of the numbers. (c) Table I ranks NL 1,2,3,4 (86.72) above NL 1,2,4 (85.85) above
+# no attention (83.86), each from one training run on 700 test videos. How large is the standard error of such a
+# percentage, if videos were independent, and what follows? (d) What happens to detection when the tested forgery was
+# left out of training, here and in table VI?
 
 # %% [markdown] question="which-attention" tags=["answer"]
 # **Answer 1106 · which-attention**
