@@ -16,7 +16,7 @@ from course_utils.notebooks.run import read_run, run, runnable
 from course_utils.predictions import read_predictions
 
 PAIRS = {"train": 160, "val": 12, "test": 24}
-SETTINGS = {"experiments": "time excerpt", "epochs": 10, "learning_rate": 0.0005}
+SETTINGS = {"experiments": "alone motion", "epochs": 12}
 
 
 def draw_videos() -> str:
@@ -40,23 +40,24 @@ if __name__ == "__main__":
     about = read_run(out)
     folder = out / about["notebooks"][0]["name"]
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    aurocs, comparisons, losses = {}, [], {}
+    aurocs, losses, comparisons = {}, {}, []
     for name, row in json.loads((folder / "finished.json").read_text(encoding="utf-8")).items():
-        title = name.removeprefix("all · ")
+        protocol, title, *_ = name.split(" · ")
         experiment = folder / "experiments" / row["folder"]
         tables = {order: read_predictions(experiment / f"{order}.parquet") for order in row["tested"]}
         found = {order: auroc_interval(table) for order, table in tables.items()}
-        aurocs[title] = {
+        aurocs.setdefault(protocol, {})[title] = {
             order: [*(round(number, 4) for number in (one.value, one.low, one.high)), one.groups]
             for order, one in found.items()
         }
-        losses[title] = round(row["train_loss"], 4)
+        losses.setdefault(protocol, {})[title] = round(row["train_loss"], 4)
         first, *others = (table.assign(model=title) for table in tables.values())
         comparisons += [str(compare(first, other)) for other in others]
     content = {
         "dataset": dataset,
         "recipe": {"pairs": PAIRS, "seed": 902},
         "training_people": 2 * PAIRS["train"],
+        "compression": "c23",
         **SETTINGS,
         "device": results["device"],
         "date": about["started"][:10],

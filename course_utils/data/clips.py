@@ -53,6 +53,10 @@ class ClipDataset(Dataset):
             Of a random clip the transform cuts, e.g. ``train_transform(image_size, padding=0)``; else, and
             where there is none, it is cut out in the centre.
         chunk: frames a chunk.
+        side_by_side: an original and the fakes made of it (the same target and compression) follow one
+            another in shuffled batches, with the same frames and the same augmentation, as Shiohara &
+            Yamasaki 2022 do: what they have in common then teaches nothing, and what differs is learnt
+            sooner.
         order: "as filmed"; "shuffled", the same frames in an order drawn from torch's generator; or "still",
             the middle one all the time. A model that uses time does worse on the latter two.
         normalise: mean and standard deviation for `batch_transform`.
@@ -63,6 +67,7 @@ class ClipDataset(Dataset):
             the ``stride`` that it got, the number of its ``chunk`` in the video from 0, its ``crop``, and
             whether it is ``looped``.
         labels: the clips' (n).
+        together: with `side_by_side`, the number of the original that each clip is of or made of (n).
 
     Raises:
         CourseError: a frame belongs to no video, a setting is unknown or out of range, a chunk is shorter
@@ -81,6 +86,7 @@ class ClipDataset(Dataset):
         transform: Callable[[Tensor], Tensor] | None = None,
         read_size: int | None = None,
         chunk: int = 250,
+        side_by_side: bool = False,
         order: str = "as filmed",
         normalise: tuple[Sequence[float], Sequence[float]] = NORMALISE,
         memory_limit_mb: float = 1024,
@@ -100,6 +106,9 @@ class ClipDataset(Dataset):
         self._videos = _rows_of_videos(self._pictures.samples)
         self.samples, self._places = self._all_clips()
         self.labels = self.samples["label"].to_numpy(np.int64)
+        self.together = None
+        if side_by_side:
+            self.together = self.samples.groupby(["compression", "target"], dropna=False).ngroup().to_numpy()
 
     @property
     def content(self) -> str:
@@ -107,6 +116,7 @@ class ClipDataset(Dataset):
         return (
             f"{self.frames} of {len(self._pictures)} frames at stride {self.stride}, clips {self.clips},"
             f" chunks of {self.chunk}, {self.order}, {self.image_size} of {self.read_size} pixels"
+            f"{', side by side' if self.together is not None else ''}"
         )
 
     def reordered(self, order: str) -> Self:

@@ -155,12 +155,22 @@ class EpochBatches(Sampler):
     With several processes, each takes every `world_size`-th item of the same order. While shuffling, the
     order is filled up from its start so that all have equally many; otherwise nothing is ever repeated.
     `at` moves it to another epoch, so that one loader and its worker processes can serve a whole run.
+    While shuffling, items with the same number in `together` (n) follow one another, with the same seed.
     """
 
     def __init__(
-        self, length: int, batch_size: int, *, shuffle: bool, seed: int, rank: int = 0, world_size: int = 1
+        self,
+        length: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        together: np.ndarray | None = None,
     ) -> None:
         self.length = length
+        self.together = together
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
@@ -177,11 +187,14 @@ class EpochBatches(Sampler):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order_seed, item_seed = np.random.SeedSequence([self.seed, self.epoch]).spawn(2)
         order = np.arange(self.length)
+        seeds = item_seed.generate_state(self.length, np.uint64) >> 1  # torch takes up to 63 bits
         if self.shuffle:
             order = np.random.default_rng(order_seed).permutation(self.length)
+            if self.together is not None:
+                order = order[np.argsort(order[self.together][order], kind="stable")]
+                seeds = seeds[self.together]
             order = np.resize(order, math.ceil(self.length / self.world_size) * self.world_size)
         mine = order[self.rank :: self.world_size]
-        seeds = item_seed.generate_state(self.length, np.uint64) >> 1  # torch takes up to 63 bits
         for start in range(self.skip_batches * self.batch_size, len(mine), self.batch_size):
             batch = mine[start : start + self.batch_size]
             yield list(zip(batch.tolist(), seeds[batch].tolist(), strict=True))
@@ -210,7 +223,9 @@ def batches(
     `loader.batch_sampler.at(epoch)` moves the loader, and the workers it keeps alive, to another epoch.
 
     Args:
-        dataset: any dataset with a length; a `PictureDataset`, or a student's own.
+        dataset: any dataset with a length; a `PictureDataset`, or a student's own. Where it has `together` (n
+            numbers from 0, under n), items of one number follow one another while shuffling, and whatever is
+            random in them is drawn alike: e.g. an original and the fakes made of it.
         batch_size: items a batch and a process; the last batch may be smaller.
         shuffle: draw a new order each epoch, instead of the dataset's own.
         seed: the run's seed, not negative.
@@ -222,7 +237,13 @@ def batches(
     """
     count = choose_workers(dataset) if workers == "auto" else int(workers)
     sampler = EpochBatches(
-        len(dataset), batch_size, shuffle=shuffle, seed=seed, rank=rank, world_size=world_size
+        len(dataset),
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        rank=rank,
+        world_size=world_size,
+        together=getattr(dataset, "together", None),
     )
     return DataLoader(
         SeededItems(dataset),

@@ -90,6 +90,13 @@ class Assignment:
                         return ast.unparse(check), ast.unparse(version)
         return None
 
+    @cached_property
+    def course_versions(self) -> frozenset[str]:
+        """The functions and classes that the notebook goes on with where a student's answer does not pass."""
+        wanted = [self.goes_on(question.id) for question in self.questions if question.kind == "code"]
+        uses = {name for pair in wanted if pair for one in statements(pair[1]) for name in one.uses}
+        return frozenset(name for one in self.given if one.defines for name in one.binds & uses)
+
 
 def assignment_names(*folders: Path) -> list[str]:
     """Return the names of the notebooks in the instructor's folder, and in private ones like it, in order."""

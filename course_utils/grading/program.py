@@ -41,8 +41,12 @@ def program(assignment: Assignment, submission: Submission, question_id: str, ta
     """
     question = assignment.question(question_id)
     own = _Own(submission, question)
+    defined = [one for one in assignment.given if one.defines]
+    calls = needed(defined, {name for one in statements(tail) for name in one.uses})
+    # An answer that calls the course's version is none. A visible check may compare with it.
+    hidden = assignment.course_versions - {name for one in calls for name in one.binds}
     parts = {
-        "preamble": preamble(assignment, question.without),
+        "preamble": preamble(assignment, question.without, hidden),
         "imports": _join(own.modules, own.imports),
         "helpers": own.helpers,
         "needs": _join(*(assignment.solutions[need] for need in question.needs)),
@@ -93,14 +97,15 @@ def _imported(node: ast.AST) -> list[tuple[str, str]]:
     return []
 
 
-def preamble(assignment: Assignment, without: tuple[str, ...]) -> str:
-    """Return what the pristine notebook imports, sets as parameters and defines, minus the modules `without`.
+def preamble(assignment: Assignment, without: tuple[str, ...], hidden: frozenset[str] = frozenset()) -> str:
+    """Return what the pristine notebook imports, sets as parameters and defines.
 
+    The modules `without` are left out, and the functions and classes that are `hidden`.
     A function or class is left out if something that it takes at once (a base class, a default) is not there.
     """
     # What imports one of `without` itself cannot be imported either; whether it does, only trying tells.
     wrap = _if_there if without else str
-    given = _preamble(assignment, without)
+    given = _preamble(assignment, without, hidden)
     return _join(*(wrap(statement.text) if statement.imports else statement.text for statement in given))
 
 
@@ -108,8 +113,8 @@ def _if_there(source: str) -> str:
     return f"try:\n{textwrap.indent(source, '    ')}\nexcept ImportError:\n    pass"
 
 
-def _preamble(assignment: Assignment, without: tuple[str, ...]) -> list[Statement]:
-    given = assignment.given
+def _preamble(assignment: Assignment, without: tuple[str, ...], hidden: frozenset[str]) -> list[Statement]:
+    given = [one for one in assignment.given if not (one.defines and one.binds & hidden)]
     imports = [reduced for one in given if one.imports and (reduced := _minus(one, without))]
     kept = imports + statements(assignment.parameters())
     there = set(BUILTINS) | {name for one in kept for name in one.binds}
@@ -139,7 +144,11 @@ def _is_in(module: str, without: tuple[str, ...]) -> bool:
 
 
 def _known(assignment: Assignment, question: AskedQuestion) -> set[str]:
-    known = {name for one in _preamble(assignment, question.without) for name in one.binds}
+    known = {
+        name
+        for one in _preamble(assignment, question.without, assignment.course_versions)
+        for name in one.binds
+    }
     return known | {assignment.question(need).answers for need in question.needs}
 
 

@@ -226,7 +226,7 @@ def plot_detectors(aurocs: pd.Series, kinds: Mapping[str, str], title: str) -> C
     axes.set(title=title, xlabel="AUROC", yticks=range(len(aurocs)), yticklabels=aurocs.index)
     axes.set_ylim(len(aurocs) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    figure.legend(loc="outside lower center", ncols=len(styles) + 1)
+    figure.legend(loc="outside lower center", ncols=min(3, len(styles) + 1))
     values = ", ".join(f"{name} {interval.value:.2f}" for name, interval in aurocs.items())
     return show(figure, f"{title}, AUROC: {values}. {_coverage(aurocs)}")
 

@@ -206,6 +206,19 @@ def test_shuffled_is_a_permutation_and_still_one_frame_of_the_same_clip(tmp_path
     assert moved >= 9
 
 
+def test_an_original_and_its_fakes_stand_side_by_side_at_the_same_frames(tmp_path):
+    lengths = {f"{kind}{number}": 30 for kind in ("real", "fake") for number in range(5)}
+    samples = write_videos(tmp_path, **lengths)
+    samples["target"] = samples["video"].str[-1]
+    clips = ClipDataset(samples, tmp_path, 8, frames=4, side_by_side=True)
+    starts = []
+    for batch, labels in batches(clips, 2, shuffle=True, seed=0):
+        assert sorted(labels.tolist()) == [0, 1]
+        assert numbers(batch[0]) == numbers(batch[1])
+        starts.append(numbers(batch[0])[0])
+    assert len(set(starts)) > 1
+
+
 def test_what_was_drawn_for_a_clip_does_not_depend_on_the_order_of_its_frames(faces, tmp_path):
     clips = [
         SeededItems(ClipDataset(faces, tmp_path, 32, 4, transform=train_transform(32), order=order))[0, 5][0]

@@ -1,3 +1,4 @@
+import itertools
 import pickle
 import random
 import sys
@@ -239,3 +240,17 @@ def test_workers_only_where_they_pay_and_can_import_the_dataset(monkeypatch):
     assert choose_workers(with_lambda) == 0
     monkeypatch.setattr(datasets, "processor_cores", lambda: 4)
     assert choose_workers(StudentDataset()) == 0
+
+
+def test_items_that_belong_together_follow_one_another_with_one_seed():
+    together = np.array([0, 1, 2, 3, 0, 1, 2, 3, 3, 2])
+    orders = []
+    for epoch in range(4):
+        sampler = EpochBatches(10, 4, shuffle=True, seed=1, together=together).at(epoch)
+        items = [item for batch in sampler for item in batch]
+        numbers = [together[index] for index, _ in items]
+        assert sorted(index for index, _ in items) == list(range(10))
+        assert len(list(itertools.groupby(numbers))) == 4
+        assert len({seed for _, seed in items}) == 4
+        orders.append([index for index, _ in items])
+    assert len(set(map(tuple, orders))) == 4

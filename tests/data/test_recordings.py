@@ -43,7 +43,7 @@ def write_forgeries(recordings, folder):
 @pytest.mark.slow
 def test_recordings_and_forgeries_of_them_get_a_prediction_each(photographs, monkeypatch, tmp_path):
     root = tmp_path / "root"
-    write_forgeries(sorted((photographs / "videos").glob("*.mp4")), root / "recorded")
+    write_forgeries(sorted((photographs / "videos").glob("*.mp4")), root)
     (root / "weights").symlink_to(photographs / "weights")
     monkeypatch.setenv("COURSE_DATA_ROOT", str(root))
     manifest = {
@@ -72,7 +72,7 @@ def test_recordings_and_forgeries_of_them_get_a_prediction_each(photographs, mon
             },
         ],
         "labels": {"real": 0, "fake": 1},
-        "splits": {"official": {"kind": "pairs"}},
+        "splits": {"official": {"kind": "ratios", "train": 0.5, "val": 0.25, "test": 0.25}},
         "default_split": "official",
     }
     file = paths.writable_cache() / "manifests" / "recorded.yaml"

@@ -526,6 +526,173 @@ MUTANTS = [
         (0, 2),
     ),
     Mutant("threshold-on-reals", "smallest first", {"[::-1]": ""}, (0, 2)),
+    Mutant(
+        "squeeze-excitation",
+        "mean over time alone",
+        {
+            "features.mean(dim=(2, 3, 4))": "features.mean(dim=2).permute(0, 2, 3, 1)",
+            "gates[:, :, None, None, None]": "gates.permute(0, 3, 1, 2)[:, :, None]",
+        },
+        (0,),
+    ),
+    Mutant(
+        "squeeze-excitation",
+        "mean over space alone",
+        {
+            "features.mean(dim=(2, 3, 4))": "features.mean(dim=(3, 4)).transpose(1, 2)",
+            "gates[:, :, None, None, None]": "gates.transpose(1, 2)[..., None, None]",
+        },
+        (0,),
+    ),
+    Mutant(
+        "squeeze-excitation",
+        "mean over the batch",
+        {"features.mean(dim=(2, 3, 4))": "features.mean(dim=(0, 2, 3, 4))[None]"},
+        (0,),
+    ),
+    Mutant("squeeze-excitation", "sum over time and space", {".mean(": ".sum("}, (0,)),
+    Mutant("squeeze-excitation", "no ReLU", {"torch.relu(means @ reduce.T)": "(means @ reduce.T)"}, (1,)),
+    Mutant("squeeze-excitation", "no sigmoid", {"torch.sigmoid(": "("}, (1,)),
+    Mutant(
+        "squeeze-excitation",
+        "a softmax",
+        {
+            "torch.sigmoid(torch.relu(means @ reduce.T) @ expand.T)": "torch.softmax(torch.relu(means @ reduce.T) @ expand.T, dim=1)"
+        },
+        (1,),
+    ),
+    Mutant("squeeze-excitation", "matrices exchanged", {"reduce.T": "expand", "expand.T": "reduce"}, (1,)),
+    Mutant("squeeze-excitation", "matrices turned round", {"reduce.T": "reduce", "expand.T": "expand"}, (1,)),
+    Mutant("squeeze-excitation", "gate added", {"features * gates": "features + gates"}, (2,)),
+    Mutant(
+        "squeeze-excitation", "features added", {"return features *": "return features + features *"}, (2,)
+    ),
+    Mutant("squeeze-excitation", "gates alone", {"features * gates[:, :, None, None, None]": "gates"}, (2,)),
+    Mutant(
+        "squeeze-excitation",
+        "squeezed",
+        {"features * gates[:, :, None, None, None]": "(features * gates[:, :, None, None, None]).squeeze()"},
+        (2,),
+    ),
+    Mutant(
+        "squeeze-excitation",
+        "no ReLU, and gate added",
+        {"torch.relu(means @ reduce.T)": "(means @ reduce.T)", "features * gates": "features + gates"},
+        (1, 2),
+    ),
+    Mutant(
+        "non-local",
+        "within a frame",
+        {
+            "    products =": "    frames = values.shape[2]\n    queries, keys, values = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))\n    products =",
+            "reshape(values.shape)": "reshape(values.shape).unflatten(0, (-1, frames)).transpose(1, 2)",
+        },
+        (0,),
+    ),
+    Mutant(
+        "non-local",
+        "queries and keys exchanged",
+        {
+            "queries.flatten(2).transpose(1, 2) @ keys.flatten(2)": "keys.flatten(2).transpose(1, 2) @ queries.flatten(2)"
+        },
+        (0,),
+    ),
+    Mutant(
+        "non-local",
+        "channels with channels",
+        {
+            "queries.flatten(2).transpose(1, 2) @ keys.flatten(2)": "queries.flatten(2) @ keys.flatten(2).transpose(1, 2)",
+            "values.flatten(2).transpose(1, 2)": "values.flatten(2)",
+            "taken.transpose(1, 2)": "taken",
+        },
+        (0,),
+    ),
+    Mutant("non-local", "softmax over queries", {"dim=-1": "dim=1"}, (1,)),
+    Mutant("non-local", "no scale", {"scale * products": "products"}, (1,)),
+    Mutant(
+        "non-local",
+        "scale after the softmax",
+        {"(scale * products).softmax(dim=-1)": "scale * products.softmax(dim=-1)"},
+        (1,),
+    ),
+    Mutant("non-local", "the usual scale", {"scale * products": "products / queries.shape[1] ** 0.5"}, (1,)),
+    Mutant("non-local", "no softmax", {".softmax(dim=-1)": ""}, (1,)),
+    Mutant(
+        "non-local",
+        "the affinity itself",
+        {"    return taken.transpose(1, 2).reshape(values.shape)": "    return affinity"},
+        (2, 3),
+    ),
+    Mutant("non-local", "affinity turned round", {"affinity @": "affinity.mT @"}, (2,)),
+    Mutant("non-local", "values added", {".reshape(values.shape)": ".reshape(values.shape) + values"}, (2,)),
+    Mutant("non-local", "channels not turned", {"taken.transpose(1, 2)": "taken"}, (3,)),
+    Mutant(
+        "non-local",
+        "places in another order",
+        {".reshape(values.shape)": ".unflatten(2, values.shape[2:][::-1]).transpose(2, 4)"},
+        (3,),
+    ),
+    Mutant(
+        "non-local",
+        "time and height exchanged",
+        {".reshape(values.shape)": ".unflatten(2, (values.shape[3], values.shape[2], -1)).transpose(2, 3)"},
+        (3,),
+    ),
+    Mutant("non-local", "positions not unfolded", {".reshape(values.shape)": ""}, (3,)),
+    Mutant(
+        "non-local",
+        "within a frame, and no scale",
+        {
+            "    products =": "    frames = values.shape[2]\n    queries, keys, values = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))\n    products =",
+            "reshape(values.shape)": "reshape(values.shape).unflatten(0, (-1, frames)).transpose(1, 2)",
+            "scale * products": "products",
+        },
+        (0, 1),
+    ),
+    Mutant("affinity-size", "rounded down", {"-(-number // 2)": "number // 2"}, (1,)),
+    Mutant("affinity-size", "rounded to even", {"-(-number // 2)": "round(number / 2)"}, (1,)),
+    Mutant(
+        "affinity-size",
+        "stages do not halve time",
+        {"time, space = half(time), half(space)": "space = half(space)"},
+        (1,),
+    ),
+    Mutant(
+        "affinity-size",
+        "the stem alone rounds down",
+        {"half(frames), half(half(side))": "frames // 2, side // 4"},
+        (1,),
+    ),
+    Mutant(
+        "affinity-size",
+        "stem does not halve time",
+        {"half(frames), half(half(side))": "frames, half(half(side))"},
+        (0,),
+    ),
+    Mutant("affinity-size", "sides halved once", {"half(half(side))": "half(side)"}, (0,)),
+    Mutant(
+        "affinity-size",
+        "stage 1 halves",
+        {"half(frames), half(half(side))": "half(half(frames)), half(half(half(side)))"},
+        (0,),
+    ),
+    Mutant("affinity-size", "a stage counted once", {"in stages)": "in set(stages))"}, (2,)),
+    Mutant("affinity-size", "positions", {"positions[stage] ** 2": "positions[stage]"}, (2,)),
+    Mutant(
+        "affinity-size",
+        "sum before the square",
+        {"sum(positions[stage] ** 2 for stage in stages)": "sum(positions[stage] for stage in stages) ** 2"},
+        (2,),
+    ),
+    Mutant(
+        "affinity-size", "the last block alone", {"for stage in stages)": "for stage in stages[-1:])"}, (2,)
+    ),
+    Mutant(
+        "affinity-size",
+        "rounded down, and positions",
+        {"-(-number // 2)": "number // 2", "positions[stage] ** 2": "positions[stage]"},
+        (1, 2),
+    ),
 ]
 
 
@@ -775,6 +942,34 @@ def threshold_on_reals(errors, false_alarms):
             return threshold
     return np.inf
 """,
+    "squeeze-excitation": """
+def squeeze_excitation(features, reduce, expand):
+    scaled = torch.empty_like(features)
+    for number, clip in enumerate(features):
+        z = functional.adaptive_avg_pool3d(clip, 1).view(-1)
+        hidden = torch.mv(reduce, z).clamp(min=0)
+        gate = 1 / (1 + torch.exp(-torch.mv(expand, hidden)))
+        for channel in range(len(clip)):
+            scaled[number, channel] = gate[channel] * clip[channel]
+    return scaled
+""",
+    "non-local": """
+def non_local(queries, keys, values, scale):
+    products = torch.einsum("bcthw,bcuij->bthwuij", queries, keys)
+    weights = torch.exp(scale * (products - products.amax(dim=(4, 5, 6), keepdim=True)))
+    weights = weights / weights.sum(dim=(4, 5, 6), keepdim=True)
+    return torch.einsum("bthwuij,bcuij->bcthw", weights, values).numpy()
+""",
+    "affinity-size": """
+import math
+
+def affinity_size(frames, side, stages):
+    total = torch.zeros((), dtype=torch.int64)
+    for stage in stages:
+        places = math.ceil(frames / 2**stage) * math.ceil(side / 2 ** (stage + 1)) ** 2
+        total += places * places
+    return total
+""",
 }
 
 
@@ -851,5 +1046,30 @@ def threshold_on_reals(errors, false_alarms):
     from course_utils import anomaly
     table = pd.DataFrame({"score": errors, "label": 0, "split": "val"})
     return anomaly.threshold_on_reals(table, false_alarms)
+""",
+    "squeeze-excitation": """
+def squeeze_excitation(features, reduce, expand):
+    from course_utils.models.video_resnet import SqueezeExcitation
+    block = SqueezeExcitation(16)
+    block.gate[0].weight, block.gate[2].weight = nn.Parameter(reduce), nn.Parameter(expand)
+    return block(features)
+""",
+    "non-local": """
+def non_local(queries, keys, values, scale):
+    from course_utils.models.video_resnet import NonLocalBlock
+    block = NonLocalBlock(2, scale)
+    block.theta, block.phi, block.g = (lambda _, x=x: x for x in (queries, keys, values))
+    block.norm = block.out = nn.Identity()
+    return block(values) - values
+""",
+    "affinity-size": """
+def affinity_size(frames, side, stages):
+    from course_utils.models import VideoResNet3D
+    network, sizes = VideoResNet3D(), {}
+    features = network.stem(torch.empty(1, 3, frames, side, side))
+    for stage in (1, 2, 3, 4):
+        features = getattr(network, f"layer{stage}")(features)
+        sizes[stage] = features[0, 0].numel()
+    return sum(sizes[stage] ** 2 for stage in stages)
 """,
 }

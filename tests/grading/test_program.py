@@ -70,6 +70,20 @@ def test_modules_that_may_not_answer_are_not_in_the_preamble(assignment):
     assert "course_utils.training" in preamble(assignment, ())
 
 
+def test_the_courses_own_answer_is_there_for_the_visible_check_alone():
+    assignment = load_assignment("10_attention_out_of_distribution")
+    submission = handed_in(assignment, "build_decoder = course_decoder", question="decoder")
+
+    def texts(tail):
+        return "\n".join(cell.source for cell in program(assignment, submission, "decoder", tail).cells)
+
+    assert "def course_decoder" in texts("check_decoder(build_decoder)")
+    graded = texts("probe(build_decoder)")
+    assert "def check_decoder" in graded
+    assert not any(f"def {name}" in graded for name in assignment.course_versions)
+    assert undefined_names(assignment, submission, "decoder") == ["course_decoder"]
+
+
 def test_a_class_whose_base_is_not_there_is_left_out(assignment):
     assert "class Witness(nn.Linear)" in preamble(assignment, ())
     assert "class Witness" not in preamble(assignment, ("torch",))
