@@ -44,6 +44,7 @@ from course_utils.grading.results import Result, result_file, write_result
 from course_utils.grading.roster import read_roster, submissions_of
 from course_utils.grading.sandbox import check_sandbox
 from course_utils.grading.submissions import Handed, collect
+from course_utils.grading.tables import known_id
 
 PACKAGES = (
     *("torch", "torchvision", "timm", "transformers", "numpy", "scipy", "scikit-learn", "pandas"),
@@ -227,8 +228,12 @@ def _wanted(students: Collection[str], roster: Path | None, names: Collection[st
         return set(names)
     by_id = {one.id: submissions_of(one, names) for one in read_roster(roster, names)} if roster else {}
     by_id = {name: [name] for name in names} | {identity: found for identity, found in by_id.items() if found}
-    _known(students, by_id, "student")
-    return {name for student in students for name in by_id[student]}
+    try:
+        ids = [known_id(student, by_id) or student for student in students]
+    except ValueError as error:
+        raise CourseError(f"--student: {error}. Write the id in full.") from error
+    _known(ids, by_id, "student")
+    return {name for identity in ids for name in by_id[identity]}
 
 
 def _write_list(out: Path, handed: list[Handed]) -> None:

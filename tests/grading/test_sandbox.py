@@ -64,9 +64,12 @@ def test_only_what_a_program_needs_is_in_sight(tmp_path, monkeypatch):
     assert look("[key for key in os.environ if 'SECRET' in key or 'DATA_ROOT' in key]") == []
     repository = paths.PACKAGE.parent
     there = {name for name in sandbox.COURSE if (repository / name).exists()}
-    # The environment may stand in the repository.
+    # The environment and the cache may stand in the repository.
     environment = {".venv"} if Path(sys.prefix).is_relative_to(repository) else set()
-    assert set(look(f"os.listdir({str(repository)!r})")) == there | environment
+    caches = {
+        folder.name for folder in paths.cache_roots() if folder.is_dir() and folder.parent == repository
+    }
+    assert set(look(f"os.listdir({str(repository)!r})")) == there | environment | caches
     assert look("[name for name in os.listdir('/proc') if name.isdecimal()]") == ["1", "2"]
     assert look("os.getuid() != 0 and [line for line in open('/proc/self/status') if 'CapEff' in line]") == [
         "CapEff:\t0000000000000000\n"

@@ -250,7 +250,7 @@ def test_a_term(tmp_path):
 
     # ---- one student alone, by the id as the roster has it
     shutil.rmtree(out / "results" / "G1")
-    said = course(*grade, "--student", "0004")
+    said = course(*grade, "--student", "4")
     assert "3 new results" in said
     course(*mark)
     assert rows() == appealed | {"0006": ["3", "2", "1", "6", "", ""]}
