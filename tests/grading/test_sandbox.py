@@ -220,6 +220,7 @@ def test_a_stopped_runner_leaves_no_process_behind():
 
 def test_without_a_sandbox_programs_run_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("A_SECRET", "1234")
+    before = psutil.Process().children(recursive=True)  # those of other tests
     answer = "import os\ndef found():\n    return {'secrets': [key for key in os.environ if 'SECRET' in key]}"
     outcomes = list(
         run_programs(
@@ -232,4 +233,5 @@ def test_without_a_sandbox_programs_run_all_the_same(tmp_path, monkeypatch):
     assert [outcome.state for outcome in outcomes] == ["completed", "error", "timeout"]
     assert json.loads(outcomes[0].outputs) == {"secrets": []}
     assert outcomes[1].error == "ModuleNotFoundError"
-    assert not [child for child in psutil.Process().children(recursive=True) if "python" in child.name()]
+    left = set(psutil.Process().children(recursive=True)) - set(before)
+    assert not [child for child in left if "python" in child.name()]
