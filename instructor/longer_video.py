@@ -10,6 +10,7 @@ import yaml
 from more_people import draw
 
 from course_utils import paths
+from course_utils.data.prepare import PreparedDataset
 from course_utils.intervals import auroc_interval, compare
 from course_utils.notebooks.catalogue import choose
 from course_utils.notebooks.run import read_run, run, runnable
@@ -19,22 +20,22 @@ PAIRS = {"train": 160, "val": 12, "test": 24}
 SETTINGS = {"experiments": "alone motion", "epochs": 12}
 
 
-def draw_videos() -> str:
-    """Draw more talking heads, with a manifest by which a notebook finds them; return their name."""
+def draw_videos() -> PreparedDataset:
+    """Draw more talking heads, with a manifest by which a notebook finds them."""
     prepared = draw("rendered", pairs=PAIRS, seed=902)
     manifest = prepared.manifest.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     file = paths.writable_cache() / "manifests" / f"{prepared.name}.yaml"
     with paths.atomic_write(file) as temporary:
         temporary.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
-    return prepared.name
+    return prepared
 
 
 if __name__ == "__main__":
-    dataset = draw_videos()
+    prepared = draw_videos()
     out = run(
         choose(runnable(), ["11"]),
         "quick",
-        {**SETTINGS, "dataset": dataset},
+        {**SETTINGS, "dataset": prepared.name},
         out=paths.build() / "longer_video",
     )
     about = read_run(out)
@@ -54,10 +55,10 @@ if __name__ == "__main__":
         first, *others = (table.assign(model=title) for table in tables.values())
         comparisons += [str(compare(first, other)) for other in others]
     content = {
-        "dataset": dataset,
-        "recipe": {"pairs": PAIRS, "seed": 902},
-        "training_people": 2 * PAIRS["train"],
-        "compression": "c23",
+        "dataset": prepared.name,
+        "recipe": prepared.manifest.generate.model_dump(mode="json"),
+        "training_people": int(prepared.split("train")["target"].nunique()),
+        "compression": about["notebooks"][0]["parameters"]["compression"],
         **SETTINGS,
         "device": results["device"],
         "date": about["started"][:10],

@@ -123,6 +123,17 @@ def test_nbval_agrees_on_the_cheap_notebooks(places):
 
 @with_solutions
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_experiments_that_the_excerpt_leaves_out_complete_too(places):
+    notebook = [one for one in runnable() if one.number == "11"]
+    out = run(notebook, "tiny", {"experiments": "table_1 time motion"}, out=places / "experiments")
+    assert read_run(out)["notebooks"][0]["state"] == "completed", read_run(out)["notebooks"][0]["error"]
+    finished = json.loads((out / notebook[0].name / "finished.json").read_text())
+    assert len(finished) == 14
+    assert {row["network"] for row in finished.values()} == {"3d_resnet", "timesformer", "xception"}
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1500)  # Xception, four times, and some processors train four pictures a second
 def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
     datasets = {

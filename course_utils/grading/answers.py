@@ -1,35 +1,30 @@
 """Find the answers in a submission, whatever an editor has done to the notebook."""
 
-import ast
 import base64
 import binascii
-import hashlib
-import json
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import nbformat
 from nbformat import NotebookNode
 
-from course_utils.errors import CourseError
-from course_utils.grading.assignment import Assignment, question_texts, release_of
-from course_utils.grading.names import needed, statements, without_magics
+from course_utils.grading.assignment import Assignment, release_of
+from course_utils.grading.blanks import bare, changed_questions, digest, is_stub, known_blanks
+from course_utils.grading.cells import (
+    MAX_CELL_CHARACTERS,
+    MAX_PICTURE_BYTES,
+    PNG,
+    RejectedSubmission,
+    plain_text,
+    read_cells,
+    read_text,
+)
+from course_utils.grading.names import needed, readable_statements, statements, without_magics
 from course_utils.grading.questions import AskedQuestion
 from course_utils.notebooks.build import ANSWER_IN_WORDS, CODE_MARK, WORDS_MARK
 
-MAX_BYTES = 50 * 2**20
-MAX_CELLS = 2000
-MAX_CELL_CHARACTERS = 200_000
-MAX_PICTURE_BYTES = 5 * 2**20
-PNG = b"\x89PNG\r\n\x1a\n"
-
-STUB = re.compile(
-    r"^raise NotImplementedError\(.Question \d+ · [a-z0-9-]+: this part is still to be written\."
-)
 HELPERS_MARK = re.compile(r"\A# your helpers[ \t]*$", re.MULTILINE)
 # The build names cells after their content; an editor draws other ids.
 GIVEN_ID = re.compile(r"cell-[0-9a-f]{12}")
@@ -87,10 +82,6 @@ class Submission:
     modules: tuple[tuple[str, str], ...] = ()
 
 
-class RejectedSubmission(CourseError):
-    """A file that was not read: too large, or not what its name says. The message is one for the student."""
-
-
 def read_submission(path: Path, assignment: Assignment) -> Submission:
     """Read a notebook, a ``.py`` file, or a folder of ``.py`` files that import one another.
 
@@ -102,67 +93,6 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     if path.is_dir() or path.suffix == ".py":
         return _read_modules(path, assignment)
     return _read_notebook(path, assignment)
-
-
-def _read_text(path: Path) -> str:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise RejectedSubmission(
-            f"{path.name} has {size / 2**20:.0f} MB, more than {MAX_BYTES / 2**20:.0f}. Clear the outputs of"
-            " large cells, or make pasted pictures smaller, and hand it in again."
-        )
-    if not size:
-        raise RejectedSubmission(f"{path.name} is empty. Save the notebook and hand it in again.")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RejectedSubmission(f"{path.name} is not text in UTF-8 (byte {error.start} is not).") from error
-
-
-def read_cells(path: Path) -> NotebookNode:
-    """Read a notebook of any format that editors write, checked as far as its cells are used.
-
-    Raises:
-        RejectedSubmission: it is too large, or no notebook.
-    """
-    text = _read_text(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            node = nbformat.convert(nbformat.reader.reads(text), 4)
-        for cell in node.cells:
-            cell.source = _plain_text(cell.source)
-            cell.metadata = nbformat.from_dict(dict(cell.get("metadata", {})))
-            cell.attachments = nbformat.from_dict(dict(cell.get("attachments", {})))
-            cell.id = str(cell.get("id", ""))
-            if not isinstance(cell.cell_type, str):
-                raise TypeError("a cell has no type")
-        node.metadata = nbformat.from_dict(dict(node.get("metadata", {})))
-    except (nbformat.reader.NotJSONError, json.JSONDecodeError) as error:
-        raise RejectedSubmission(
-            f"{path.name} is no notebook: it is not JSON. It may be damaged, or another kind of file under a"
-            " notebook's name; download the notebook again (.ipynb) and hand it in."
-        ) from error
-    except RecursionError as error:
-        raise RejectedSubmission(f"{path.name} is nested too deeply to be a notebook.") from error
-    except Exception as error:  # nbformat's own conversions raise whatever a made-up file leads them to
-        raise RejectedSubmission(
-            f"{path.name} is JSON, but no notebook ({type(error).__name__}: {error})."
-        ) from error
-    if len(node.cells) > MAX_CELLS:
-        raise RejectedSubmission(f"{path.name} has {len(node.cells)} cells, more than {MAX_CELLS}.")
-    for number, cell in enumerate(node.cells, start=1):
-        if len(cell.source) > MAX_CELL_CHARACTERS:
-            raise RejectedSubmission(
-                f"{path.name}, cell {number}, has {len(cell.source)} characters, more than"
-                f" {MAX_CELL_CHARACTERS}. Take what is pasted there out and hand the notebook in again."
-            )
-    return node
-
-
-def _plain_text(source: Any) -> str:
-    text = source if isinstance(source, str) else "".join(source)
-    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 @dataclass
@@ -217,9 +147,9 @@ class _Reading:
         self.assignment = assignment
         self.kinds = {question.id: question.kind for question in assignment.questions}
         self.pristine = [cell for cell in assignment.blank.cells if not _is_answer(cell)]
-        self.given_texts = {_plain_text(cell.source) for cell in self.pristine}
+        self.given_texts = {plain_text(cell.source) for cell in self.pristine}
         self.helper_ids = {cell.id for cell in self.pristine if _has_tag(cell, "helpers")}
-        self.blanks = _known_blanks(assignment, node)
+        self.blanks = known_blanks(assignment, node)
         self.changed = changed_questions(node, assignment)
         version = release_of(node).get("version")
         self.version = version if isinstance(version, str) else None
@@ -324,7 +254,7 @@ class _Reading:
             ]
         if not copies and not any(piece.question == question.id for piece in self.pieces):
             between = [piece.text for piece in self._between(question) if piece.kind == "code"]
-            text = "\n".join(text for text in between if _parts(text))
+            text = "\n".join(text for text in between if readable_statements(text))
             if text and not self._is_blank(question, text):
                 flag = f"The answer was found by its place; it does not define `{question.answers}`."
                 copies = [_Found(text, "position", [flag])]
@@ -393,7 +323,7 @@ class _Reading:
             elif _has_tag(cell, "helpers"):
                 same = piece.helpers
             else:
-                same = piece.given and piece.text.strip() == _plain_text(cell.source).strip()
+                same = piece.given and piece.text.strip() == plain_text(cell.source).strip()
             if same:
                 return at
         return None
@@ -402,7 +332,7 @@ class _Reading:
         if not bare(text, question.kind) or digest(text, question.kind) in self.blanks[question.id]:
             return True
         # The blank of an earlier release in a notebook whose metadata an editor lost.
-        return question.kind == "code" and _is_stub(text, self.assignment.answer_cell(question.id).source)
+        return question.kind == "code" and is_stub(text, self.assignment.answer_cell(question.id).source)
 
 
 @dataclass
@@ -480,36 +410,16 @@ def _up_to(texts: list[str], enough: Callable[[str], bool]) -> str | None:
     return None
 
 
-def _parts(text: str) -> list:
-    try:
-        return statements(text)
-    except SyntaxError:
-        return []
-
-
 def _defines(text: str, name: str) -> bool:
     # `name = lesson.go_on_with(...)` is the notebook's own line.
-    return any(name in part.binds and not part.imports and "lesson" not in part.uses for part in _parts(text))
-
-
-def _is_stub(text: str, blank: str) -> bool:
-    """Return whether text is a blank but for its signatures and docstrings."""
-    found, given = _bodies(text), _bodies(blank)
-    stubs = [line for line in given if STUB.search(line)]
-    return bool(stubs) and [line for line in found if STUB.search(line)] == stubs and set(found) <= set(given)
-
-
-def _bodies(text: str) -> list[str]:
-    """Return what the functions in a source do, a line for each statement, without docstrings."""
-    functions = [
-        node for part in _parts(text) for node in ast.walk(part.node) if isinstance(node, ast.FunctionDef)
-    ]
-    done = [statement for function in functions for statement in function.body]
-    return [ast.unparse(one) for one in done if not isinstance(getattr(one, "value", None), ast.Constant)]
+    return any(
+        name in part.binds and not part.imports and "lesson" not in part.uses
+        for part in readable_statements(text)
+    )
 
 
 def _is_prose(text: str) -> bool:
-    return bool(text.strip()) and not _parts(text)
+    return bool(text.strip()) and not readable_statements(text)
 
 
 def _is_answer(cell: NotebookNode) -> bool:
@@ -521,63 +431,9 @@ def _has_tag(cell: NotebookNode, tag: str) -> bool:
     return isinstance(tags, list) and tag in tags
 
 
-def bare(text: str, kind: Literal["code", "words"]) -> str:
-    """Return the lines of an answer that say something: no mark, placeholder, blank line or comment line."""
-    text = (
-        CODE_MARK.sub("", text) if kind == "code" else WORDS_MARK.sub("", text).replace(ANSWER_IN_WORDS, "")
-    )
-    lines = [line.rstrip() for line in text.splitlines()]
-    return "\n".join(
-        line for line in lines if line and not (kind == "code" and line.lstrip().startswith("#"))
-    )
-
-
-def digest(text: str, kind: Literal["code", "words"]) -> str:
-    """Return a hash of an answer or a blank, the same whatever its comments and blank lines."""
-    return hashlib.sha256(bare(text, kind).encode()).hexdigest()[:16]
-
-
-def _known_blanks(assignment: Assignment, node: NotebookNode) -> dict[str, set[str]]:
-    """Return the digests of each question's blank: this release's, and the one the notebook began as."""
-    known = {
-        question.id: {digest(assignment.answer_cell(question.id).source, question.kind)}
-        for question in assignment.questions
-    }
-    for identity, entry in _entries(node).items():
-        if identity in known and isinstance(entry.get("blank"), str):
-            known[identity].add(entry["blank"])
-    return known
-
-
-def _entries(node: NotebookNode) -> dict[str, dict[str, Any]]:
-    """Return what the release that a notebook began as says of its questions; empty where that was lost."""
-    entries = release_of(node).get("questions")
-    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    return {entry["id"]: entry for entry in entries if isinstance(entry.get("id"), str)}
-
-
-def changed_questions(node: NotebookNode, assignment: Assignment) -> list[str]:
-    """Return the questions that a notebook does not ask, or asks in another text, as far as that can be told.
-
-    The hashes that a release wrote decide; where an editor lost them, the text that stands in the notebook.
-    """
-    entries, before, now = _entries(node), question_texts(node), question_texts(assignment.blank)
-    changed = []
-    for question in assignment.questions:
-        text = now.get(question.id, "")
-        if entries:
-            same = entries.get(question.id, {}).get("text") == digest(text, "words")
-        else:
-            # An answer may have been typed into the cell of its question.
-            same = bare(before.get(question.id, text), "words").startswith(bare(text, "words"))
-        if not same:
-            changed.append(question.id)
-    return changed
-
-
 def _read_modules(path: Path, assignment: Assignment) -> Submission:
     files = [path] if path.is_file() else module_files(path)
-    modules = {_module_name(file, path): _plain_text(_read_text(file)) for file in files}
+    modules = {_module_name(file, path): plain_text(read_text(file)) for file in files}
     if not modules:
         raise RejectedSubmission(f"{path.name} holds no notebook and no .py file.")
     if sum(map(len, modules.values())) > MAX_CELL_CHARACTERS:
@@ -621,7 +477,9 @@ def _module_answer(question: AskedQuestion, modules: dict[str, str], assignment:
     copies = []
     for name, source in modules.items():
         if _defines(source, question.answers):
-            rests_on = needed([part for part in _parts(source) if not part.imports], {question.answers})
+            rests_on = needed(
+                [part for part in readable_statements(source) if not part.imports], {question.answers}
+            )
             text = "\n\n\n".join(part.text for part in rests_on)
             if digest(text, "code") != blank:
                 copies.append(_Found(text, "name", [f"The answer was found in {name}.py."]))
@@ -643,7 +501,7 @@ def answers_any(files: list[Path], assignment: Assignment) -> bool:
     names = [question.answers for question in assignment.questions if question.answers]
     for file in files:
         try:
-            parts = _parts(_plain_text(_read_text(file)))
+            parts = readable_statements(plain_text(read_text(file)))
         except RejectedSubmission:
             continue
         if any(part.binds & set(names) and not part.imports for part in parts):

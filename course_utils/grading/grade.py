@@ -6,11 +6,7 @@ is stopped, or killed at any moment, is gone on with by the same command, and en
 
 import datetime
 import functools
-import hashlib
-import importlib.metadata
-import inspect
 import json
-import platform
 import queue
 import secrets
 import threading
@@ -27,54 +23,18 @@ from pydantic import ValidationError
 
 from course_utils import paths
 from course_utils.errors import CourseError
-from course_utils.grading.answers import (
-    Answer,
-    RejectedSubmission,
-    Submission,
-    read_submission,
-)
-from course_utils.grading.assignment import Assignment, assignment_names, load_assignment
-from course_utils.grading.judge import Finding, draw_inputs, judge, tail
-from course_utils.grading.kept import keep_answer, keep_run
+from course_utils.grading.assignment import assignment_names, load_assignment
+from course_utils.grading.judge import Finding, draw_inputs, judge
 from course_utils.grading.kernels import Limits, Program, imported_modules, run_programs
-from course_utils.grading.names import needed, statements
-from course_utils.grading.program import program
-from course_utils.grading.questions import Data, Question
+from course_utils.grading.questions import Data
 from course_utils.grading.results import Result, result_file, write_result
 from course_utils.grading.roster import read_roster, submissions_of
 from course_utils.grading.sandbox import check_sandbox
 from course_utils.grading.submissions import Handed, collect
 from course_utils.grading.tables import known_id
-
-PACKAGES = (
-    *("torch", "torchvision", "timm", "transformers", "numpy", "scipy", "scikit-learn", "pandas"),
-    *("pillow", "opencv-python-headless", "av", "ipykernel"),
-)
-"""Those whose version may change what a program returns."""
-
-NOT_GRADED_WITH = ("notebooks", "cli.py")
-GRADED_WITH = ("judge.py", "questions.py", "verdicts.py", "warm.py")
-"""Parts of the course's own package on which no result rests, and those of ``grading/`` on which it does."""
+from course_utils.grading.tasks import Task, environment, tasks_of
 
 Tell = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One student's answer to one question, and what its result will rest on.
-
-    Attributes:
-        version: of the release that the notebook began as; None where an editor lost it.
-    """
-
-    student: str
-    notebook: str
-    question: Question
-    answer: Answer | None
-    key: str
-    program: NotebookNode | None = None
-    rejected: str = ""
-    version: str | None = None
 
 
 @dataclass
@@ -145,12 +105,12 @@ def grade(
     )
     _write_list(out, collected.handed)
     seed = assignment_seed(out, new_seed)
-    conditions = _environment() | {"seed": seed, "limits": vars(limits), "sandbox": sandbox}
+    conditions = environment() | {"seed": seed, "limits": vars(limits), "sandbox": sandbox}
     chosen = [handed for handed in collected.handed if handed.student in wanted]
     tasks = [
         task
         for handed in chosen
-        for task in _tasks(handed, assignments[handed.notebook], conditions, out)
+        for task in tasks_of(handed, assignments[handed.notebook], conditions, out)
         if not questions or task.question.id in questions
     ]
     for (_, notebook), version in {(one.student, one.notebook): one.version for one in tasks}.items():
@@ -254,84 +214,6 @@ def _write_list(out: Path, handed: list[Handed]) -> None:
     paths.write_json(out / "submissions.json", entries)
 
 
-# ---- what a result rests on
-
-
-def _environment() -> dict[str, Any]:
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    course = hashlib.sha256()
-    for file in sorted(paths.PACKAGE.rglob("*.py")):
-        top, *_ = file.relative_to(paths.PACKAGE).parts
-        if file.name in GRADED_WITH if top == "grading" else top not in NOT_GRADED_WITH:
-            course.update(file.read_bytes())
-    return {"python": platform.python_version(), "packages": versions, "course": course.hexdigest()}
-
-
-@functools.cache
-def _checks(question: Question) -> dict[str, Any]:
-    """Return what a judgement rests on: the question's fields, its functions' source with what they use."""
-    fields = question.model_dump(mode="json", exclude={"draw", "probe", "judge"})
-    if question.probe is None:
-        return fields
-    file = inspect.getsourcefile(question.judge)
-    names = {function.__name__ for function in (question.draw, question.probe, question.judge)}
-    source = needed(statements(Path(file).read_text(encoding="utf-8")), names)
-    return fields | {"source": [one.text for one in source]}
-
-
-def _key(**rests_on: Any) -> str:
-    return hashlib.sha256(json.dumps(rests_on, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _tasks(handed: Handed, assignment: Assignment, conditions: dict[str, Any], out: Path) -> list[Task]:
-    """Return the tasks of one student's notebook, and keep its answers and figures beside the results."""
-    where = (handed.student, handed.notebook)
-    try:
-        submission = read_submission(handed.chosen.path, assignment)
-    except RejectedSubmission as error:
-        why = str(error)
-        return [
-            Task(*where, question, None, _key(rejected=why, checks=_checks(question)), rejected=why)
-            for question in assignment.questions
-        ]
-    keep_run(out / "figures" / handed.student / handed.notebook, submission.file)
-    tasks = []
-    for question in assignment.questions:
-        answer = submission.answers[question.id]
-        keep_answer(out / "answers" / handed.student / handed.notebook, answer)
-        tasks.append(_task(where, assignment, submission, question, conditions))
-    return tasks
-
-
-def _task(
-    where: tuple[str, str],
-    assignment: Assignment,
-    submission: Submission,
-    question: Question,
-    conditions: dict[str, Any],
-) -> Task:
-    answer = submission.answers[question.id]
-    if question.probe is None or answer.state != "answered":
-        pictures = [hashlib.sha256(content).hexdigest() for _, content in answer.pictures]
-        rests_on = [answer.state, answer.text, pictures, answer.flags]
-        return Task(
-            *where,
-            question,
-            answer,
-            _key(answer=rests_on, checks=_checks(question)),
-            version=submission.version,
-        )
-    node = program(assignment, submission, question.id, tail(question))
-    sources = [[cell.id, cell.source] for cell in node.cells]
-    key = _key(program=sources, flags=answer.flags, checks=_checks(question), **conditions)
-    return Task(*where, question, answer, key, node, version=submission.version)
-
-
 def _stored(out: Path, task: Task) -> Result | None:
     """Return the result that there is, if it rests on the same."""
     file = result_file(out, task.student, task.notebook, task.question.id)
@@ -340,9 +222,6 @@ def _stored(out: Path, task: Task) -> Result | None:
     except (FileNotFoundError, ValidationError):
         return None
     return result if result.key == task.key else None
-
-
-# ---- running and judging
 
 
 def _without_a_program(task: Task) -> Finding:

@@ -86,6 +86,14 @@ def statements(source: str) -> list[Statement]:
         raise SyntaxError(f"this cannot be read as Python ({error or type(error).__name__})") from error
 
 
+def readable_statements(source: str) -> list[Statement]:
+    """Return the top-level statements of a source, and none where it is not Python."""
+    try:
+        return statements(source)
+    except SyntaxError:
+        return []
+
+
 def _statement(node: ast.stmt, lines: list[str]) -> Statement:
     first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
     table = symtable.symtable(ast.unparse(node), "statement", "exec")

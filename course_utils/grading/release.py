@@ -16,7 +16,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 import course_utils
 from course_utils import paths
 from course_utils.errors import CourseError
-from course_utils.grading.answers import digest
 from course_utils.grading.assignment import (
     Assignment,
     assignment_names,
@@ -25,6 +24,7 @@ from course_utils.grading.assignment import (
     source_of,
     with_quick_values,
 )
+from course_utils.grading.blanks import digest
 from course_utils.grading.names import Statement, needed, statements
 from course_utils.grading.questions import AskedQuestion, read_questions
 from course_utils.notebooks.build import read_source, solved, write_notebook

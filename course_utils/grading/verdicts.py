@@ -31,6 +31,8 @@ def part(outputs: Any, name: str | int) -> Any:
     if not (isinstance(found, dict) and set(found) == {"error"}):
         return found
     error = str(found["error"])
+    if "not JSON compliant" in error:
+        raise Stopped("Your answer returned a number that is not finite (NaN or infinity).")
     advice = next((f" {advice}" for name, advice in ADVICE.items() if error.startswith(name)), "")
     raise Stopped(f"Your answer stopped with {error.rstrip('.')}.{advice}")
 
@@ -67,7 +69,7 @@ def numbers(value: Any) -> np.ndarray:
 def close(found: Any, expected: Any, tolerance: float = 1e-4) -> bool:
     """Say whether two arrays have one shape and equal numbers, to `tolerance` of the largest expected one."""
     found, expected = numbers(found), numbers(expected)
-    if found.shape != expected.shape:
+    if found.shape != expected.shape or not np.isfinite(expected).all():
         return False
     scale = np.abs(expected).max(initial=0.0) or 1.0
     return bool(np.abs(found - expected).max(initial=0.0) <= tolerance * scale)

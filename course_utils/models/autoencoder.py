@@ -48,7 +48,7 @@ class ConvolutionalAutoencoder(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 # As He et al. 2015. With torch's own start so little of the picture comes through eighteen
-                # layers that eight maps are not told apart in thousands of steps.
+                # layers that it returns the mean of eight maps for hundreds of steps.
                 nn.init.kaiming_normal_(module.weight, a=SLOPE)
                 nn.init.zeros_(module.bias)
 

@@ -50,7 +50,8 @@ timesformer_stride = 32  # frames from one to the next
 blocks = 12  # of TimeSformer
 width = 768  # numbers a token
 heads = 12
-xception_size = 299  # pixels, side of single frames for Xception
+xception_frames = 32  # of each video, for Xception
+xception_size = 299  # pixels, side of its frames
 pretrained = "auto"  # "auto", "none" or the path of a file
 epochs = 10
 batch_size = 16  # clips
@@ -75,6 +76,7 @@ from course_utils.data import protocols
 from course_utils.data.clips import ORDERS, ClipDataset
 from course_utils.data.datasets import PictureDataset, train_transform
 from course_utils.data.prepare import load_dataset
+from course_utils.errors import CourseError
 from course_utils.experiments import run_grid
 from course_utils.intervals import Interval, accuracy_interval, auroc_interval, compare
 from course_utils.lesson import Lesson
@@ -582,7 +584,11 @@ def with_non_local(*stages):
 
 
 SYSTEMS = {
-    "xception": {"network": "xception", "clip": [1, xception_size, 1], "weights": pretrained},
+    "xception": {
+        "network": "xception",
+        "clip": [xception_frames, xception_size, 1],
+        "weights": pretrained,
+    },
     "3d_resnet": {**CLIPS_3D, "weights": pretrained},
     "3d_resnet_scratch": {**CLIPS_3D, "weights": "none"},
     "se": {**CLIPS_3D, "attention": "se", "after": [1, 2, 3, 4], "weights": pretrained},
@@ -654,6 +660,10 @@ COMMON = {
     "learning_rate": learning_rate,
     "seed": seed,
 }
+if unknown := sorted(set(experiments.split()) - set(TABLES)):
+    raise CourseError(
+        f"There are no experiments {', '.join(unknown)}. There are: {', '.join(TABLES)}."
+    )
 grid, about = {}, {}
 for table in experiments.split():
     for protocol, systems, methods in TABLES[table]:
@@ -712,7 +722,7 @@ def samples_of(protocol, method):
     return protocols.all_methods(prepared.samples, methods=chosen, compression=compression)
 
 
-def few_frames(table, most=32):
+def few_frames(table, most):
     """Return at most so many frames of each video, evenly, for a detector of single frames."""
     videos = table.groupby(["method", "compression", "video"], dropna=False)
     step = (videos["frame"].transform("size") / most).clip(lower=1)
@@ -727,7 +737,7 @@ def clips_of(protocol, method, network, clip, split, order="as filmed"):
     training = split == "train"
     if network == "xception":
         augmentation = train_transform(side) if training else None
-        return PictureDataset(few_frames(table), prepared.root, side, augmentation)
+        return PictureDataset(few_frames(table, of_clip), prepared.root, side, augmentation)
     test_rule, read_size, padding = (
         ("chunks", side, 4) if network == "3d_resnet" else ("middle", side * 8 // 7, 0)
     )

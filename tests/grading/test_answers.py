@@ -9,8 +9,9 @@ from handed_in import EDITORS, SENTENCES, answer_cell, by_colab_with_new_ids, by
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_utils.grading import answers
-from course_utils.grading.answers import RejectedSubmission, read_submission
+from course_utils.grading.answers import read_submission
 from course_utils.grading.assignment import load_assignment
+from course_utils.grading.cells import RejectedSubmission
 
 NAME = "02_write_an_abstract_trainer"
 PIXEL = base64.b64encode(answers.PNG + b"pixel").decode()

@@ -103,7 +103,7 @@ def test_a_release_is_complete(released):
     for there in ("README.md", "LICENSE", "Makefile", "environment.yml", "pyproject.toml", "constraints.txt"):
         assert (course / there).is_file()
     for there in (
-        "course_utils/cli.py",
+        "course_utils/cli/__init__.py",
         "data_manifests/lfw.yaml",
         "tests/conftest.py",
         "tests/test_course.py",

@@ -11,8 +11,9 @@ from nbformat.v4 import new_code_cell
 from course_utils import paths
 from course_utils.errors import CourseError
 from course_utils.grading import assignment as assignments
-from course_utils.grading.answers import PNG, read_submission
+from course_utils.grading.answers import read_submission
 from course_utils.grading.assignment import Assignment, load_assignment, released_assignment
+from course_utils.grading.cells import PNG
 from course_utils.grading.release import released_notebook
 from course_utils.grading.working_copy import start, update
 

@@ -1,0 +1,188 @@
+"""The ``course`` command: a thin layer over the package that talks to people.
+
+Exit codes: 0 all well, 1 a run failed or a check found something, 2 wrong use.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from course_utils import paths
+from course_utils.cli import data, grading
+from course_utils.cli.console import Jobs, Numbers, Out, complaints, console, plain
+from course_utils.errors import CourseError
+
+INTERRUPTED = 130  # what typer exits with on Ctrl-C
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="A course on facial-manipulation detection: run its notebooks, prepare its data, read its report.",
+)
+app.add_typer(data.app, name="data")
+app.add_typer(grading.app)
+
+
+def main() -> None:
+    """Run the command line; an error meant for people is printed without a traceback."""
+    try:
+        app()
+    except CourseError as error:
+        complaints.print(f"[bold red]course:[/] {plain(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except SystemExit as ended:
+        if ended.code != INTERRUPTED:
+            raise
+        complaints.print("course: stopped. What was done is kept; type the same command to go on.")
+        sys.exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has, and what to put right; the block can be pasted in a forum."""
+    from course_utils.doctor import examine
+
+    facts = examine()
+    width = max(len(fact.name) for fact in facts)
+    print("```")
+    for fact in facts:
+        print(f"{'ok ' if fact.well else '!! '} {fact.name:<{width}}  {fact.value}")
+        if not fact.well:
+            print(f"    {'':<{width}}  → {fact.remedy}")
+    print("```")
+
+
+@app.command()
+def run(  # noqa: PLR0917 (typer takes each option as a parameter)
+    numbers: Numbers = None,
+    profile: Annotated[str, typer.Option("--profile", help="tiny, quick or full.")] = "quick",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A parameter, as key=value; repeatable."),
+    ] = None,
+    out: Out = None,
+    jobs: Jobs = 1,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1, help="Seconds that one cell may take.")
+    ] = None,
+) -> None:
+    """Run notebooks through papermill and write the report; exit 1 if any did not complete."""
+    from course_utils.notebooks.catalogue import choose
+    from course_utils.notebooks.report import write_report
+    from course_utils.notebooks.run import read_run, runnable
+    from course_utils.notebooks.run import run as run_notebooks
+
+    notebooks = choose(runnable(), numbers or [])
+    with console.status("starting") as status:
+
+        def tell(notebook: str, message: str) -> None:
+            status.update(f"{notebook}: {message}")
+            console.print(f"{notebook:<28} {message}")
+
+        folder = run_notebooks(
+            notebooks,
+            profile,
+            _settings(settings or []),
+            out=out,
+            jobs=jobs,
+            cell_timeout=timeout,
+            tell=tell,
+        )
+    entries = read_run(folder)["notebooks"]
+    table = Table("notebook", "state", "seconds", "peak MB", title=f"{folder}")
+    for entry in entries:
+        table.add_row(*(str(entry[key]) for key in ("name", "state", "seconds", "peak_memory_mb")))
+    console.print(table)
+    for entry in entries:
+        if entry["error"]:
+            complaints.print(f"[bold red]{entry['name']}[/]: {plain(entry['error'])}", soft_wrap=True)
+    index = write_report(folder, (out / "report") if out else paths.build() / "report")
+    print(f"Report: {index}")
+    raise typer.Exit(0 if all(entry["state"] == "completed" for entry in entries) else 1)
+
+
+@app.command()
+def build(
+    numbers: Numbers = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="Write this profile's values into solved notebooks.")
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Build the notebooks from their sources (authors only)."""
+    from course_utils.notebooks.build import build as build_notebooks
+
+    for file in build_notebooks(numbers or [], profile, out):
+        print(file)
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(help="The folder of a run, such as build/runs/quick-…")],
+    out: Out = None,
+) -> None:
+    """Write the web site of a run, and print the path of its index page."""
+    from course_utils.notebooks.report import write_report
+
+    print(f"Report: {write_report(run_folder, out or paths.build() / 'report')}")
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the models of the course: input, parameters, multiply–accumulates, paper."""
+    from course_utils.models import describe
+
+    cards = describe()
+    if as_json:
+        print(json.dumps(cards, indent=1, ensure_ascii=False))
+        return
+    table = Table("name", "input", "parameters", "multiply–accumulates", "paper", title="Models")
+    for card in cards:
+        size = " × ".join(str(side) for side in card["input"])
+        table.add_row(card["name"], size, f"{card['parameters']:,}", f"{card['macs']:,}", card["paper"])
+    console.print(table)
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab in the folder of the notebooks."""
+    _hand_over([sys.executable, "-m", "jupyterlab", str(paths.repository())])
+
+
+@app.command()
+def test(slow: Annotated[bool, typer.Option("--slow", help="The long tests instead.")] = False) -> None:
+    """Run the test suite."""
+    _hand_over([sys.executable, "-m", "pytest", "-m", "slow" if slow else "not slow"])
+
+
+@app.command()
+def bench() -> None:
+    """Measure speed against plain code, print a table, and write build/bench.json."""
+    if not (paths.repository() / "benchmarks").is_dir():
+        raise CourseError("A student release holds no benchmarks.")
+    _hand_over([sys.executable, "-m", "benchmarks"])
+
+
+def _hand_over(command: list[str]) -> None:
+    code = subprocess.run(command, cwd=paths.repository(), check=False).returncode
+    raise typer.Exit(0 if code == 0 else 1)
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise CourseError(f"--set {pair}: expected key=value, such as --set epochs=5.")
+        try:
+            settings[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            settings[name] = value
+    return settings
