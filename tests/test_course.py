@@ -129,7 +129,7 @@ def test_experiments_that_the_excerpt_leaves_out_complete_too(places):
     out = run(notebook, "tiny", {"experiments": "table_1 time motion"}, out=places / "experiments")
     assert read_run(out)["notebooks"][0]["state"] == "completed", read_run(out)["notebooks"][0]["error"]
     finished = json.loads((out / notebook[0].name / "finished.json").read_text())
-    assert len(finished) == 14
+    assert len(finished) == 12
     assert {row["network"] for row in finished.values()} == {"3d_resnet", "timesformer", "xception"}
 
 
