@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from course_utils import paths
 from course_utils.errors import CourseError
+from course_utils.grading.manual import Given
 from course_utils.grading.questions import Question
-from course_utils.grading.reading import Given
 from course_utils.grading.results import Result
 from course_utils.grading.roster import Student, group_members
 from course_utils.grading.tables import as_text, known_id, number, read_table, refuse, write_table

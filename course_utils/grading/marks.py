@@ -18,10 +18,10 @@ from course_utils.errors import CourseError
 from course_utils.grading.assignment import Assignment, load_assignment
 from course_utils.grading.feedback import write_feedback, write_feedback_zip, write_overview
 from course_utils.grading.gradebook import apply_overrides, make_gradebook, write_for, write_gradebook
+from course_utils.grading.manual import ManualMarks
 from course_utils.grading.questions import Question
 from course_utils.grading.reading import (
     Keys,
-    ManualMarks,
     Shares,
     read_answer,
     to_read,

@@ -1,4 +1,4 @@
-"""What people read and mark: the pages to read, the table to mark in, and what readers gave.
+"""What people read and mark: the pages to read, and the table to mark in.
 
 Every answer has a key such as ``s-3f9c12-q16``: a pseudonym and the question's number. Nobody who reads
 learns who wrote, and no spreadsheet takes it for a number. A page shows answers in random order, identical
@@ -24,7 +24,7 @@ from course_utils.errors import CourseError
 from course_utils.grading.questions import Question
 from course_utils.grading.rendering import markdown, png, write_page
 from course_utils.grading.results import Result
-from course_utils.grading.tables import as_text, number, read_table, refuse, write_table
+from course_utils.grading.tables import read_table, write_table
 
 OVERLAP = 0.1
 """The share of answers that two markers read, when there are several."""
@@ -61,23 +61,6 @@ class Reading:
         for name, content in self.pictures:
             digest.update(f"\n{name}\n".encode() + content)
         return f"a-{digest.hexdigest()[:10]}"
-
-
-@dataclass(frozen=True)
-class Given:
-    """What readers gave for one answer.
-
-    Attributes:
-        points: None while nobody gave any, or while readers disagree.
-        comment: what all of them wrote for the student.
-        because: who read it, or how they disagree.
-        disagree: two readers gave different points.
-    """
-
-    points: float | None
-    comment: str
-    because: str
-    disagree: bool = False
 
 
 class Keys:
@@ -361,88 +344,3 @@ def _write_manual(file: Path, share: list[Reading], marker: str) -> None:
             columns = COLUMNS + sorted({column for row in there for column in row.cells} - set(COLUMNS))
             rows = [row.cells for row in there] + new
     write_table(file, columns, rows)
-
-
-class ManualMarks:
-    """All points and comments that readers gave, by key and marker, as ``manual.json`` keeps them."""
-
-    def __init__(self, folder: Path):
-        self.file = folder / "manual.json"
-        self.given: dict[str, dict[str, dict[str, Any]]] = paths.read_json(self.file, {})
-
-    def read(self, files: list[Path], keys: Keys, readings: list[Reading]) -> list[str]:
-        """Take over what readers wrote into their tables; return what people should know.
-
-        Empty rows change nothing. Nothing is written yet, see `save`.
-
-        Raises:
-            CourseError: a row matches no answer, has no proper points, or contradicts another of the same
-                marker. All such rows are listed, and nothing is taken over.
-        """
-        current = {reading.key: reading.fingerprint for reading in readings}
-        taken: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
-        notices = []
-        for file in files:
-            problems = []
-            for row in read_table(file, ("key", "points")):
-                where = f"row {row.number}: {row['key']}"
-                key = row["key"].casefold()
-                if key not in keys.known:
-                    problems.append(f"{where or 'no key'} is the key of no answer here")
-                    continue
-                question = keys.known[key][2]
-                try:
-                    points = number(row["points"])
-                except ValueError:
-                    points = -1.0
-                if points is not None and not 0 <= points <= question.points:
-                    expected = f"expected 0 to {as_text(question.points)}"
-                    problems.append(f"{where}: {row['points']!r} points; {expected}")
-                    continue
-                if points is None and not row["comment"]:
-                    continue
-                if key not in current or row["answer"] not in ("", current[key]):
-                    notices.append(f"{file}, {where}: the answer has changed since it was read; not counted.")
-                    continue
-                marker = row["marker"] or ONE_READER
-                given = {"answer": current[key], "points": points, "comment": row["comment"]}
-                other, place = taken.setdefault((key, marker), (given, f"{file}, row {row.number}"))
-                if other != given:
-                    problems.append(f"{where}: {marker} gave something else in {place}")
-            refuse(file, problems)
-        for (key, marker), (given, _) in taken.items():
-            old = self.given.get(key, {}).get(marker)
-            if old and old["answer"] == given["answer"] and old["points"] is not None:
-                if given["points"] is None:
-                    given["points"] = old["points"]  # an emptied cell takes nothing back
-                elif given["points"] != old["points"]:
-                    change = f"{as_text(old['points'])} before, {as_text(given['points'])} now"
-                    notices.append(f"{key}: {marker} gave {change}.")
-            self.given.setdefault(key, {})[marker] = given
-        return notices
-
-    def of(self, reading: Reading) -> Given:
-        """Return what was given for an answer as it stands now."""
-        entries = {
-            marker: entry
-            for marker, entry in sorted(self.given.get(reading.key, {}).items())
-            if entry["answer"] == reading.fingerprint
-        }
-        comment = "\n\n".join(
-            dict.fromkeys(entry["comment"] for entry in entries.values() if entry["comment"])
-        )
-        marked = {marker: entry["points"] for marker, entry in entries.items() if entry["points"] is not None}
-        if not marked:
-            return Given(None, comment, "waits for a reader")
-        if len(set(marked.values())) > 1:
-            listing = ", ".join(f"{marker} {as_text(points)}" for marker, points in marked.items())
-            return Given(None, comment, f"readers disagree: {listing}", disagree=True)
-        return Given(next(iter(marked.values())), comment, f"read by {', '.join(marked)}")
-
-    def forget(self, keys: Collection[str]) -> None:
-        """Drop what was given for some answers."""
-        self.given = {key: entries for key, entries in self.given.items() if key not in keys}
-
-    def save(self) -> None:
-        """Write everything that was given."""
-        paths.write_json(self.file, dict(sorted(self.given.items())))
