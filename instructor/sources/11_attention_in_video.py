@@ -648,7 +648,7 @@ TABLES = {  # parts of a table: a protocol, its systems, and the forgeries that 
     "excerpt": [("all", COMPARED, [None]), ("cross", ["3d_resnet", "nl1234"], ["Face2Face"])],
     "time": [("all", [*COMPARED, "3d_resnet_still", "timesformer_still"], [None])],
     "motion": [("motion", ["3d_resnet", "timesformer"], [None])],
-    "alone": [("alone", ["3d_resnet", "timesformer"], ["Deepfakes"])],
+    "alone": [("alone", COMPARED, ["Deepfakes"])],
 }
 TABLES["paper"] = [part for number in range(1, 7) for part in TABLES[f"table_{number}"]]
 COMMON = {
