@@ -8,13 +8,13 @@ import pytest
 from handed_in import EDITORS, SENTENCES, answer_cell, by_colab_with_new_ids, by_vscode, place_of, solved
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from course_utils.grading import answers
+from course_utils.grading import cells
 from course_utils.grading.answers import read_submission
 from course_utils.grading.assignment import load_assignment
 from course_utils.grading.cells import RejectedSubmission
 
 NAME = "02_write_an_abstract_trainer"
-PIXEL = base64.b64encode(answers.PNG + b"pixel").decode()
+PIXEL = base64.b64encode(cells.PNG + b"pixel").decode()
 TRAIN, EVALUATE, WHICH = "train-one-epoch", "evaluate-model-on-dataloader", "which-bug"
 DIFFERENT = "def train_one_epoch(self):\n    return 0.0, 0.0"
 
@@ -267,13 +267,13 @@ def test_what_cannot_be_read_is_rejected_with_a_sentence(assignment, tmp_path, c
 
 
 def test_what_is_too_large_is_rejected_unread(assignment, node, read, tmp_path, monkeypatch):
-    answer_cell(node, TRAIN).source = "x" * (answers.MAX_CELL_CHARACTERS + 1)
+    answer_cell(node, TRAIN).source = "x" * (cells.MAX_CELL_CHARACTERS + 1)
     with pytest.raises(RejectedSubmission, match="characters"):
         read(node)
-    node.cells = [new_code_cell("1") for _ in range(answers.MAX_CELLS + 1)]
+    node.cells = [new_code_cell("1") for _ in range(cells.MAX_CELLS + 1)]
     with pytest.raises(RejectedSubmission, match="cells"):
         read(node)
-    monkeypatch.setattr(answers, "MAX_BYTES", 100)
+    monkeypatch.setattr(cells, "MAX_BYTES", 100)
     with pytest.raises(RejectedSubmission, match="MB"):
         read(node)
 
