@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from course_utils.grading import cells
 from course_utils.grading.answers import read_submission
 from course_utils.grading.assignment import load_assignment
+from course_utils.grading.blanks import digest
 from course_utils.grading.cells import RejectedSubmission
 
 NAME = "02_write_an_abstract_trainer"
@@ -67,7 +68,7 @@ def test_the_blank_of_an_earlier_release_is_missing_too(node, read):
     old = "# Question 3 · train-one-epoch\ndef train_one_epoch(self):\n    raise NotImplementedError('soon')"
     answer_cell(node, TRAIN).source = old
     assert read(node).answers[TRAIN].state == "answered"
-    entry = {"id": TRAIN, "blank": answers.digest(old, "code")}
+    entry = {"id": TRAIN, "blank": digest(old, "code")}
     node.metadata["course"]["release"] = {"version": "v1", "questions": [entry]}
     submission = read(node)
     assert submission.answers[TRAIN].state == "missing"
