@@ -18,6 +18,12 @@ from course_utils.errors import CourseError, RunError
 PACKAGE = Path(__file__).resolve().parent
 
 
+def settings() -> dict[str, str]:
+    """Return the environment variables that say where the course reads and writes, those that are set."""
+    names = ("COURSE_DATA_ROOT", "COURSE_CACHE", "COURSE_BUILD")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 def repository() -> Path:
     """Return the folder that holds ``notebooks/``: the clone, or a release, that the user works in.
 

@@ -100,6 +100,13 @@ def test_a_model_is_not_better_than_its_like():
     assert compare(first, first.sample(frac=1, random_state=0)).difference.high == 0
 
 
+def test_a_clip_may_be_shown_moving_and_still():
+    moving = predictions()
+    still = moving.assign(label=1 - moving["label"], score=1 - moving["score"])
+    both = pd.concat([moving, still], ignore_index=True)
+    assert "not told apart" in str(compare(both, both.sample(frac=1, random_state=0)))
+
+
 def test_different_test_sets_are_not_compared():
     first = predictions()
     with pytest.raises(CourseError, match="same samples"):

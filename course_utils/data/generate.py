@@ -9,6 +9,7 @@ import os
 import warnings
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import cv2
 from joblib import Parallel, delayed
@@ -48,7 +49,7 @@ def generate(manifest: Manifest, jobs: int | None = None, progress: bool = True)
         for unit in import_module(MAKERS[recipe.kind]).units(recipe)
         if not (folder / FINISHED / unit).is_file()
     ]
-    pool = Parallel(jobs or os.cpu_count(), return_as="generator_unordered")
+    pool = workers(jobs or os.cpu_count(), return_as="generator_unordered")
     with warnings.catch_warnings():  # joblib replaces a process that has grown, which is well, and says so
         warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
         work = pool(delayed(_make)(recipe, unit, folder) for unit in todo)
@@ -56,6 +57,18 @@ def generate(manifest: Manifest, jobs: int | None = None, progress: bool = True)
             pass
     manifest.mark_generated()
     return folder
+
+
+def workers(jobs: int, **options: Any) -> Parallel:
+    """Return processes that read and write where this one does now.
+
+    joblib keeps its processes, with the environment in which they began; other places begin other processes.
+    """
+    return Parallel(jobs, initializer=_work_in, initargs=(paths.settings(),), **options)
+
+
+def _work_in(settings: dict[str, str]) -> None:
+    os.environ.update(settings)
 
 
 def _make(recipe: Recipe, unit: str, folder: Path) -> None:
