@@ -196,7 +196,7 @@ def random_classifier(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def _name(table: pd.DataFrame) -> str:
-    return " ".join(table[["model", "run"]].iloc[0])
+    return " ".join(filter(None, table[["model", "run"]].iloc[0]))
 
 
 def _auroc(labels: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

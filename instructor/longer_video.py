@@ -41,7 +41,7 @@ if __name__ == "__main__":
     about = read_run(out)
     folder = out / about["notebooks"][0]["name"]
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    aurocs, losses, comparisons = {}, {}, []
+    aurocs, losses, comparisons, detectors = {}, {}, [], []
     for name, row in json.loads((folder / "finished.json").read_text(encoding="utf-8")).items():
         protocol, title, *_ = name.split(" · ")
         experiment = folder / "experiments" / row["folder"]
@@ -54,6 +54,8 @@ if __name__ == "__main__":
         losses.setdefault(protocol, {})[title] = round(row["train_loss"], 4)
         first, *others = (table.assign(model=title) for table in tables.values())
         comparisons += [str(compare(first, other)) for other in others]
+        detectors += [first.assign(run="")] if protocol == "alone" else []
+    plain, *others = detectors
     content = {
         "dataset": prepared.name,
         "recipe": prepared.manifest.generate.model_dump(mode="json"),
@@ -65,6 +67,7 @@ if __name__ == "__main__":
         "commit": about["commit"],
         "training_loss": losses,
         "auroc": aurocs,
-        "comparisons": comparisons,
+        "between_networks": [str(compare(other, plain)) for other in others],
+        "between_orders": comparisons,
     }
     paths.write_json(paths.repository() / "reference_runs" / "11_video.json", content)

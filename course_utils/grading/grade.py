@@ -122,6 +122,7 @@ def grade(
         else:
             open_tasks.append(task)
     graded.judged = len(open_tasks)
+    tell(len(tasks) - len(open_tasks), len(tasks), "graded before")
 
     def keep(task: Task, finding: Finding, seconds: float = 0.0) -> None:
         write_result(out, _result(task, finding, seconds, sandbox))
