@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from course_utils.errors import CourseError
+from course_utils.heatmaps import as_pictures
 from course_utils.models.autoencoder import ConvolutionalAutoencoder
 
 
@@ -37,3 +38,22 @@ def test_neither_the_latent_nor_the_output_is_bent():
 def test_other_pictures_are_refused_with_the_reason(shape):
     with pytest.raises(CourseError, match=r"takes B x 1 x 128 x 128, not 2 x .*112 would leave 7"):
         ConvolutionalAutoencoder()(torch.zeros(shape))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_it_can_learn_eight_maps_by_heart():
+    torch.manual_seed(0)
+    pictures = as_pictures(torch.rand(8, 196).half()).contiguous(memory_format=torch.channels_last)
+    model = ConvolutionalAutoencoder().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=4_000)
+    for _ in range(schedule.total_steps):
+        error = (model(pictures) - pictures).square().mean()
+        if error < 1e-4:
+            break
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+        schedule.step()
+    assert error < 1e-4
