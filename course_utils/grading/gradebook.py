@@ -241,6 +241,11 @@ def apply_overrides(book: Gradebook, file: Path) -> None:
     refuse(file, problems)
 
 
+def listed_before(folder: Path) -> list[str]:
+    """Return the ids of the gradebook that was written into `folder` last; none where there is none."""
+    return list(paths.read_json(folder / "gradebook.json", {}).get("marks", {}))
+
+
 def write_gradebook(folder: Path, book: Gradebook) -> list[dict[str, Any]]:
     """Write ``changes.csv``, where there was a gradebook, then ``gradebook.csv``; return the new changes.
 

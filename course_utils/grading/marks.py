@@ -17,7 +17,13 @@ from course_utils import paths
 from course_utils.errors import CourseError
 from course_utils.grading.assignment import Assignment, load_assignment
 from course_utils.grading.feedback import write_feedback, write_feedback_zip, write_overview
-from course_utils.grading.gradebook import apply_overrides, make_gradebook, write_for, write_gradebook
+from course_utils.grading.gradebook import (
+    apply_overrides,
+    listed_before,
+    make_gradebook,
+    write_for,
+    write_gradebook,
+)
 from course_utils.grading.manual import ManualMarks
 from course_utils.grading.questions import Question
 from course_utils.grading.reading import (
@@ -86,7 +92,7 @@ def write_marks(
     """
     if forget_student:
         names = _graded(folder) | {student for student, _ in handed_in(folder)}
-        roster = read_roster(roster_file, names) if roster_file else []
+        roster = read_roster(roster_file, names, listed_before(folder)) if roster_file else []
         forget(folder, forget_student, roster, questions)
     results = read_results(folder)
     if not results:
@@ -95,7 +101,9 @@ def write_marks(
         )
     there = handed_in(folder)
     submitters = sorted(_graded(folder) | {student for student, _ in there})
-    roster = read_roster(roster_file, submitters) if roster_file else roster_of(submitters)
+    roster = (
+        read_roster(roster_file, submitters, listed_before(folder)) if roster_file else roster_of(submitters)
+    )
     roster = [student for student in roster if student.id != forget_student]
     notebooks = {result.notebook for result in results} | {notebook for _, notebook in there}
     questions = {notebook: asked for notebook, asked in questions.items() if notebook in notebooks}

@@ -45,7 +45,7 @@ class Student:
         return max(handed_in - self.due - self.extra_time, timedelta())
 
 
-def read_roster(file: Path, submissions: Collection[str] = ()) -> list[Student]:
+def read_roster(file: Path, submissions: Collection[str] = (), listed: Collection[str] = ()) -> list[Student]:
     """Read ``roster.csv``: id, name, section, group, due, extra time, and for Moodle a column "participant".
 
     Only `id` and `name` must be there. A due time is written ``2026-12-01 23:59``; a date alone is the end of
@@ -58,6 +58,7 @@ def read_roster(file: Path, submissions: Collection[str] = ()) -> list[Student]:
     Args:
         file: the roster.
         submissions: the names under which work was handed in.
+        listed: ids as an earlier roster had them, which this one, saved by a spreadsheet, may have shortened.
 
     Raises:
         CourseError: rows that cannot be read, all of them listed.
@@ -67,7 +68,7 @@ def read_roster(file: Path, submissions: Collection[str] = ()) -> list[Student]:
     problems = []
     for row in read_table(file, ("id", "name")):
         try:
-            student = _student(row, submissions)
+            student = _student(row, submissions, listed)
         except ValueError as error:
             problems.append(f"row {row.number}: {error}")
             continue
@@ -105,7 +106,7 @@ def submissions_of(student: Student, names: Collection[str]) -> list[str]:
     return [name for name in dict.fromkeys((student.submission, student.group)) if name and name in names]
 
 
-def _student(row: Row, submissions: Collection[str]) -> Student:
+def _student(row: Row, submissions: Collection[str], listed: Collection[str]) -> Student:
     identity = row["id"]
     if not identity or re.search(r"[/\\:\x00-\x1f]", identity) or identity.startswith("."):
         raise ValueError(f"{identity!r} is no id: expected text without slash, colon and leading dot")
@@ -116,11 +117,12 @@ def _student(row: Row, submissions: Collection[str]) -> Student:
     name = " ".join(row["name"].split())
     participant = "".join(re.findall(r"\d+", row["participant"]))
     exact = known_id(identity, submissions)
+    before = known_id(identity, listed) or ""
     submission = exact or _named_by_a_system(submissions, identity, participant, name)
     if not participant and (parts := OF_A_SYSTEM.fullmatch(submission)):
         participant = parts["number"]
     return Student(
-        id=exact or identity,
+        id=exact or max(before, identity, key=len),
         name=name,
         section=row["section"],
         group=known_id(row["group"], submissions) or row["group"],

@@ -56,6 +56,12 @@ def test_a_roster_saved_by_a_spreadsheet_is_the_same(tmp_path, encoding, delimit
     assert sorted(again, key=lambda student: student.id) == plain
 
 
+def test_ids_that_no_submission_bears_keep_their_zeros_too(tmp_path):
+    table = saved(tmp_path, "id;name\n7;Ana\n0008;Bo\n9.0;Cy\n")
+    ids = [student.id for student in read_roster(table, listed=["0007", "8", "009"])]
+    assert ids == ["0007", "0008", "009"]
+
+
 def test_excel_puts_the_separator_in_a_line_of_its_own(tmp_path):
     assert read_roster(saved(tmp_path, "sep=;\nid;name\n1;Ana\n"))[0].name == "Ana"
 
