@@ -45,11 +45,19 @@ def main() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    for_grading: Annotated[
+        bool, typer.Option("--grading", help="Also try the sandbox in which students' programs run.")
+    ] = False,
+) -> None:
     """Say what this machine has, and what to put right; the block can be pasted in a forum."""
     from course_utils.doctor import examine
 
     facts = examine()
+    if for_grading:
+        from course_utils.grading.host import examine_grading
+
+        facts += examine_grading()
     width = max(len(fact.name) for fact in facts)
     print("```")
     for fact in facts:

@@ -31,6 +31,10 @@ OUTPUTS_BYTES = 32 * 2**20
 LINE_BYTES = 7 * OUTPUTS_BYTES  # a control character of the outputs takes six bytes of JSON
 START_SECONDS = 300
 LONGEST_STEP = 0.5  # seconds between two looks at a program
+SHARED_MEMORY = (
+    2 * 2**30
+)  # bytes of imports, which a sandbox's processes share, and of what drives the kernel
+MOST_PROCESSES = 64
 OUT_OF_MEMORY = (
     "can't allocate memory",
     "Cannot allocate memory",
@@ -52,7 +56,8 @@ class Limits:
 
     Attributes:
         seconds: wall time, from the fork of its kernel to its outputs.
-        memory: bytes of its data, of which imports take about one gigabyte.
+        memory: bytes of its data, of which imports take about one gigabyte; all its processes together get
+            `SHARED_MEMORY` more.
     """
 
     seconds: float = 120.0
@@ -276,6 +281,7 @@ class _WarmProcess:
         if self.stop.is_set():
             raise Stopped
         if not select.select([self.process.stdout], [], [], LONGEST_STEP)[0]:
+            self._weigh()
             return
         part = os.read(self.process.stdout.fileno(), 2**20)
         self.buffer += part
@@ -284,13 +290,32 @@ class _WarmProcess:
         if len(self.buffer) > LINE_BYTES:
             raise _Silent(Outcome("resource_limit", message="it wrote too much"))
 
+    def _weigh(self) -> None:
+        """End a sandbox whose processes together are too many or hold too much.
+
+        A limit of each process stands in `warm`, but many hold much together, and root may begin any number.
+        """
+        processes = self._descendants()
+        if len(processes) > MOST_PROCESSES:
+            raise _Silent(Outcome("resource_limit", message=f"it began more than {MOST_PROCESSES} processes"))
+        most = self.limits.memory + SHARED_MEMORY
+        # What processes share counts for each of them here; only where that is much is it told apart.
+        if sum(map(_resident, processes)) > most and sum(map(_own, processes)) > most:
+            raise _Silent(
+                Outcome(
+                    "resource_limit", message=f"its processes held more than {most / 2**30:g} GB together"
+                )
+            )
+
+    def _descendants(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
     def _end(self) -> None:
         # A sandbox ends with its first process; without one, each process is ended by itself.
-        try:
-            family = [self.process, *psutil.Process(self.process.pid).children(recursive=True)]
-        except psutil.NoSuchProcess:
-            family = [self.process]
-        for process in family:
+        for process in [self.process, *self._descendants()]:
             try:
                 process.kill()
             except psutil.NoSuchProcess:
@@ -298,6 +323,22 @@ class _WarmProcess:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:  # it has ended
+        return 0
+
+
+def _own(process: psutil.Process) -> int:
+    """Return the bytes of a process, of what it shares its share (PSS)."""
+    try:
+        memory = process.memory_full_info()
+    except psutil.Error:
+        return 0
+    return getattr(memory, "pss", memory.uss)  # macOS knows no PSS
 
 
 def _ran_out(reply: _Reply) -> bool:

@@ -7,6 +7,8 @@ of limited size that ends with the sandbox.
 
 import importlib.util
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 
 from course_utils import paths
 from course_utils.errors import CourseError
+from course_utils.grading.remedies import remedies
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types")
@@ -27,13 +30,13 @@ COURSE = ("course_utils", "data_manifests", "reference_runs", "notebooks")
 """What a program sees of the course's repository; ``instructor/`` beside them is what it must not see."""
 
 CACHE = "/tmp/cache"
+FIRST_USER = 2**30  # beyond all that systems give away
+CAP_SYS_ADMIN = 21
 ABSENT = 'raise ModuleNotFoundError(f"No module named {__name__!r}", name=__name__)\n'
-REMEDY = (
-    "Grading runs students' programs in a sandbox, bubblewrap, and it does not work here: {reason}\n"
-    "On Debian or Ubuntu: sudo apt install bubblewrap. Ubuntu 24.04 also needs an AppArmor profile that lets"
-    " bwrap make user namespaces; a container needs --security-opt seccomp=unconfined, or --privileged; macOS"
-    " needs a Linux virtual machine. With --unsafe-no-sandbox the programs run without one: they can then"
-    " read and delete whatever you can, and every result is marked."
+REFUSED = "Grading runs students' programs in a sandbox, bubblewrap, and it does not work here: {reason}"
+OTHERWISE = (
+    "With --unsafe-no-sandbox the programs run without one: they can then read and delete whatever you can,"
+    " and every result is marked."
 )
 
 
@@ -43,15 +46,21 @@ def check_sandbox() -> None:
     Raises:
         CourseError: it does not work here; the message says what to do.
     """
+    reason = _trouble()
+    if reason:
+        raise CourseError("\n".join([REFUSED.format(reason=reason), *remedies(), OTHERWISE]))
+
+
+def _trouble() -> str:
     if sys.platform != "linux" or shutil.which("bwrap") is None:
-        raise CourseError(REMEDY.format(reason="there is no command bwrap."))
+        return "there is no command bwrap."
     with sandboxed([sys.executable, "-c", "pass"]) as command:
         tried = subprocess.run(
             command, capture_output=True, text=True, env={"PATH": os.defpath}, timeout=60, check=False
         )
-    if tried.returncode != 0:
-        reason = tried.stderr.strip() or f"it ended with exit code {tried.returncode}."
-        raise CourseError(REMEDY.format(reason=reason))
+    if tried.returncode == 0:
+        return ""
+    return tried.stderr.strip() or f"it ended with exit code {tried.returncode}."
 
 
 @contextmanager
@@ -62,21 +71,46 @@ def sandboxed(command: list[str], without: Iterable[str] = ()) -> Iterator[list[
         command: what to run, programs by full path.
         without: modules, such as ``course_utils.explain`` or ``captum``, whose files are not in the sandbox.
     """
+    user, become = _user()
+    seen = [*_system(), *_python(), *_course(), *_caches()]
     with tempfile.TemporaryDirectory(prefix="course-sandbox-") as folder:
+        Path(folder).chmod(0o755)  # whoever runs inside reads the stubs
         yield [
-            *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--new-session", "--die-with-parent"),
-            *("--uid", "1000", "--gid", "1000", "--hostname", "sandbox", "--cap-drop", "ALL", "--clearenv"),
+            *(shutil.which("bwrap") or "bwrap", *user, "--new-session", "--die-with-parent"),
+            *("--hostname", "sandbox", "--clearenv"),
             *(word for name, value in environment().items() for word in ("--setenv", name, value)),
             *("--proc", "/proc", "--dev", "/dev"),
-            *("--size", str(TEMPORARY_BYTES), "--tmpfs", "/dev/shm"),
+            *("--size", str(TEMPORARY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"),
             *("--size", str(TEMPORARY_BYTES), "--perms", "1777", "--tmpfs", "/tmp"),
-            *_system(),
-            *_python(),
-            *_course(),
-            *_caches(),
+            *_folders_around(seen),
+            *seen,
             *_absent(without, Path(folder)),
-            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--", *command),
+            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"),
+            *become,
+            *command,
         ]
+
+
+def privileged() -> bool:
+    """Return whether this is root with the right to mount, who can become another user in a sandbox."""
+    capabilities = re.search(r"^CapEff:\s*(\w+)", Path("/proc/self/status").read_text(encoding="ascii"), re.M)
+    return os.geteuid() == 0 and bool(int(capabilities[1], 16) >> CAP_SYS_ADMIN & 1)
+
+
+def _user() -> tuple[list[str], list[str]]:
+    """Return who runs inside: bubblewrap's words for it, and a command that goes before that of the sandbox.
+
+    Limits count the processes of a user, and never root's. So root's programs run as a user that nobody else
+    is; the others' run as they themselves, in a user namespace of their own.
+    """
+    if not privileged():
+        return ["--unshare-all", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"], []
+    spaces = [f"--unshare-{space}" for space in ("ipc", "pid", "net", "uts", "cgroup-try")]
+    needed = [word for one in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP") for word in ("--cap-add", one)]
+    nobody = str(FIRST_USER + secrets.randbelow(FIRST_USER))
+    become = ["/usr/bin/setpriv", "--reuid", nobody, "--regid", nobody, "--clear-groups"]
+    become += ["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs"]
+    return [*spaces, "--cap-drop", "ALL", *needed], become
 
 
 def environment() -> dict[str, str]:
@@ -139,6 +173,16 @@ def _absent(without: Iterable[str], folder: Path) -> list[str]:
             compiled = place.parent.glob(f"__pycache__/{place.stem}.*.pyc")
             words += [word for file in (place, *compiled) for word in ("--ro-bind", str(stub), str(file))]
     return words
+
+
+def _folders_around(binds: list[str]) -> list[str]:
+    """Make the folders in which bound ones stand; bubblewrap's own are closed to all but who made them."""
+    bound = [
+        Path(place) for word, place in zip(binds, binds[2:], strict=False) if word.startswith("--ro-bind")
+    ]
+    parents = {parent for place in bound for parent in place.parents if parent.parent != parent}
+    words = [("--perms", "0755", "--dir", str(parent)) for parent in sorted(parents)]
+    return [word for four in words for word in four]
 
 
 def _system() -> list[str]:

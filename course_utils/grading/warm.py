@@ -33,7 +33,8 @@ del sys.modules["rfc3987_syntax"]
 
 FORK = multiprocessing.get_context("fork")
 LONGEST_FILE = 2**30  # bytes of one file that a program writes
-MOST_PROCESSES = 512
+MOST_TASKS = 256  # processes and their threads
+NICE = 10  # whoever watches the programs goes first
 TRACEBACK_LINES = 40
 TEXT = 2_000  # characters of an error's own message
 
@@ -75,23 +76,26 @@ def serve(requests: Any, answers: Any) -> None:
 
 
 def _answer(request: dict[str, Any], setup: dict[str, Any], answers: Any) -> None:
+    # Of what can be written to; the address space says little: torch maps gigabytes that it never uses. The
+    # kernel inherits it, and what drives the kernel needs it too: it keeps all that a program prints.
+    resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"],) * 2)
     folder = Path(setup["folders"][0]) / "program"
     folder.mkdir()
     for name, text in request["files"].items():
         (folder / name).write_text(text, encoding="utf-8")
     node = nbformat.from_dict(request["program"])
     nbformat.write(node, folder / "program.ipynb")
-    outcome = _execute(node, folder, request["seed"], setup["memory"])
+    outcome = _execute(node, folder, request["seed"])
     outputs = _read_outputs(folder / "outputs.json", setup["outputs"])
     _say(answers, {"id": request["id"], **outcome, "outputs": outputs})
 
 
-def _execute(node: Any, folder: Path, seed: int, memory: int) -> dict[str, Any]:
+def _execute(node: Any, folder: Path, seed: int) -> dict[str, Any]:
     # Sockets in a folder of the sandbox's own: nobody can take a port away between choice and use.
     connection_file, _ = connect.write_connection_file(
         str(folder / ".kernel.json"), transport="ipc", ip=str(folder / ".kernel"), kernel_name="python3"
     )
-    process = FORK.Process(target=_become_kernel, args=(connection_file, folder, seed, memory))
+    process = FORK.Process(target=_become_kernel, args=(connection_file, folder, seed))
     process.start()
     kernel = AsyncKernelManager(connection_file=connection_file)
     kernel.load_connection_file()
@@ -119,8 +123,9 @@ def _execute(node: Any, folder: Path, seed: int, memory: int) -> dict[str, Any]:
     return {"state": "completed"}
 
 
-def _become_kernel(connection_file: str, folder: Path, seed: int, memory: int) -> None:
+def _become_kernel(connection_file: str, folder: Path, seed: int) -> None:
     os.setsid()
+    os.nice(NICE)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
@@ -129,10 +134,8 @@ def _become_kernel(connection_file: str, folder: Path, seed: int, memory: int) -
     sys.path.insert(0, "")  # programs import modules of their own folder, as notebooks do
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an OSError
     limits = {
-        # Of what can be written to. The address space says little: torch maps gigabytes that it never uses.
-        resource.RLIMIT_DATA: memory,
         resource.RLIMIT_FSIZE: LONGEST_FILE,
-        resource.RLIMIT_NPROC: MOST_PROCESSES,
+        resource.RLIMIT_NPROC: MOST_TASKS,
         resource.RLIMIT_CORE: 0,
     }
     for kind, most in limits.items():

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from command_line import course
 from sandboxes import needs_sandbox, program
 
 from course_utils import paths
 from course_utils.errors import CourseError
 from course_utils.grading import sandbox
 from course_utils.grading.kernels import Limits, Stopped, run_programs
+from course_utils.grading.remedies import remedies
 from course_utils.grading.sandbox import check_sandbox, module_places, sandboxed
 
 PROBE = "import json\njson.dump(found(), open('outputs.json', 'w'))"
@@ -138,6 +140,46 @@ def test_modules_are_found_where_they_would_be_imported_from():
             check=True,
         ).stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, ""),
+        ({"proc/sys/user/max_user_namespaces": "0"}, "user.max_user_namespaces=15000; on a cluster"),
+        ({"proc/sys/kernel/unprivileged_userns_clone": "0"}, "kernel.unprivileged_userns_clone=1"),
+        ({"proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1"}, "> /etc/apparmor.d/bwrap"),
+        ({".dockerenv": ""}, "--security-opt seccomp=unconfined"),
+        ({"run/.containerenv": ""}, "--privileged"),
+    ],
+)
+def test_each_obstacle_has_its_own_remedy(tmp_path, monkeypatch, files, said):
+    monkeypatch.setattr("course_utils.grading.remedies.shutil.which", lambda name: "/usr/bin/bwrap")
+    healthy = {
+        "proc/sys/user/max_user_namespaces": "15000",
+        "proc/sys/kernel/unprivileged_userns_clone": "1",
+        "proc/sys/kernel/apparmor_restrict_unprivileged_userns": "0",
+    }
+    for name, text in (healthy | files).items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n", encoding="ascii")
+    found = list(remedies(tmp_path, "linux"))
+    assert len(found) == bool(files)
+    assert said in "".join(found)
+
+
+def test_on_a_mac_a_linux_machine_is_needed():
+    [said] = remedies(system="darwin")
+    assert "limactl" in said
+
+
+@needs_sandbox
+def test_the_doctor_tries_the_sandbox():
+    code, out, _ = course("doctor", "--grading")
+    assert code == 0
+    assert "bubblewrap works" in out
+    assert "--jobs" in out
 
 
 def test_without_bubblewrap_it_refuses_and_says_what_to_do(monkeypatch):

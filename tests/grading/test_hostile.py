@@ -1,0 +1,144 @@
+"""Programs that attack: each ends in a state of its own, the next one is unharmed, and so is the host."""
+
+import json
+import socket
+import textwrap
+import time
+
+import psutil
+import pytest
+from sandboxes import needs_sandbox, program
+
+from course_utils.grading.kernels import Limits, run_programs
+
+PROBE = "import json\njson.dump(found(), open('outputs.json', 'w'))"
+TAME = program("def found():\n    return 'tame'", PROBE)
+LIMITS = Limits(seconds=20, memory=3 * 2**30)
+
+# What is tried, and the states in which it may end.
+ATTACKS = {
+    "forks without end": (
+        """
+        import os
+        while True:
+            try:
+                os.fork()
+            except OSError:
+                pass
+        """,
+        {"resource_limit", "timeout"},
+    ),
+    "a bomb of shells": (
+        """
+        import subprocess, time
+        subprocess.Popen(["bash", "-c", "bomb() { bomb | bomb & }; bomb"])
+        time.sleep(60)
+        """,
+        {"resource_limit", "timeout"},
+    ),
+    "memory in many processes": (
+        """
+        import os, time
+        for _ in range(6):
+            if os.fork() == 0:
+                held = bytearray(1_500_000_000)
+                held[::4096] = b"x" * len(held[::4096])
+                time.sleep(60)
+        time.sleep(60)
+        """,
+        {"resource_limit"},
+    ),
+    "print without end": (
+        """
+        while True:
+            print("x" * 1_000_000)
+        """,
+        {"resource_limit", "timeout", "kernel_died"},
+    ),
+    "fill the disk": (
+        """
+        for number in range(100):
+            with open(f"file{number}", "wb") as file:
+                file.write(bytes(2**28))
+        """,
+        {"resource_limit"},
+    ),
+    "an endless line to whoever reads the answers": (
+        """
+        import glob, os
+        for pipe in glob.glob("/proc/[0-9]*/fd/[0-9]*"):
+            try:
+                with open(pipe, "wb", buffering=0) as file:
+                    for _ in range(300):
+                        file.write(b"x" * 2**20)
+            except OSError:
+                pass
+        """,
+        {"completed", "resource_limit", "kernel_died", "timeout"},
+    ),
+    "end the sandbox": (
+        """
+        import os, signal
+        for _ in range(3):
+            try:
+                os.kill(-1, signal.SIGKILL)
+                os.kill(1, signal.SIGKILL)
+            except OSError:
+                pass
+        import time
+        time.sleep(60)
+        """,
+        {"kernel_died", "timeout"},
+    ),
+    "delete all there is": (
+        """
+        import shutil, subprocess
+        for place in ("/", "/tmp", "/dev/shm", "/usr", "/proc"):
+            shutil.rmtree(place, ignore_errors=True)
+        subprocess.run("rm -rf --no-preserve-root / /tmp/* /tmp/.[a-z]*", shell=True)
+        """,
+        {"completed", "error", "kernel_died", "timeout"},
+    ),
+    "a process that stays": (
+        """
+        import subprocess
+        subprocess.Popen(["setsid", "sleep", "4242"])
+        """,
+        {"completed"},
+    ),
+    "other built-ins for whoever comes next": (
+        """
+        import builtins, json
+        json.dump = json.dumps = lambda *words, **more: "forged"
+        builtins.open = builtins.print = None
+        """,
+        {"completed", "error"},
+    ),
+}
+
+
+@needs_sandbox
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_each_attack_ends_and_the_next_program_is_unharmed():
+    attacks = {name: program(textwrap.dedent(source).strip()) for name, (source, _) in ATTACKS.items()}
+    programs = [one for attack in attacks.values() for one in (attack, TAME)]
+    outcomes = list(run_programs(programs, limits=LIMITS))
+    ended = {name: outcome.state for name, outcome in zip(attacks, outcomes[::2], strict=True)}
+    wrong = {name: state for name, state in ended.items() if state not in ATTACKS[name][1]}
+    assert not wrong
+    assert [json.loads(outcome.outputs) for outcome in outcomes[1::2]] == ["tame"] * len(attacks)
+    assert all(outcome.seconds < 2 * LIMITS.seconds for outcome in outcomes)
+    time.sleep(0.5)
+    assert not [one for one in psutil.process_iter(["cmdline"]) if "4242" in (one.info["cmdline"] or ())]
+
+
+@needs_sandbox
+def test_an_abstract_socket_of_the_host_is_out_of_reach():
+    name = "\0course-host"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name)
+        server.listen()
+        attack = f"import socket\nsocket.socket(socket.AF_UNIX).connect({name!r})"
+        [outcome] = run_programs([program(attack)], limits=LIMITS)
+    assert outcome.error == "ConnectionRefusedError"
