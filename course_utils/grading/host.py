@@ -1,10 +1,10 @@
 """Whether a machine can grade, and how much at a time: what ``course doctor --grading`` says."""
 
 import os
-import sys
 
 import psutil
 
+from course_utils.data.datasets import processor_cores
 from course_utils.doctor import Fact
 from course_utils.errors import CourseError
 from course_utils.grading.kernels import SHARED_MEMORY, Limits
@@ -38,6 +38,6 @@ def _user() -> Fact:
 def _side_by_side() -> Fact:
     each = Limits().memory + SHARED_MEMORY
     memory = psutil.virtual_memory().available
-    jobs = min(memory // each, len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else 1)
+    jobs = min(memory // each, processor_cores())
     value = f"--jobs {max(jobs, 1)} ({each / 2**30:g} GB each, {memory / 2**30:.0f} GB free)"
     return Fact("side by side", value, "" if jobs else "Close other programs, or give --memory less than 4.")

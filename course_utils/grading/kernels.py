@@ -31,9 +31,8 @@ OUTPUTS_BYTES = 32 * 2**20
 LINE_BYTES = 7 * OUTPUTS_BYTES  # a control character of the outputs takes six bytes of JSON
 START_SECONDS = 300
 LONGEST_STEP = 0.5  # seconds between two looks at a program
-SHARED_MEMORY = (
-    2 * 2**30
-)  # bytes of imports, which a sandbox's processes share, and of what drives the kernel
+# Bytes of imports, which a sandbox's processes share, and of what drives the kernel.
+SHARED_MEMORY = 2 * 2**30
 MOST_PROCESSES = 64
 OUT_OF_MEMORY = (
     "can't allocate memory",
@@ -188,7 +187,7 @@ class _WarmProcess:
         stop: threading.Event,
     ) -> None:
         self.limits, self.stop = limits, stop
-        self.buffer = b""
+        self.buffer = bytearray()
         self.count = 0
         self.stack = ExitStack()
         command = [sys.executable, "-P", "-m", "course_utils.grading.warm"]
@@ -258,37 +257,38 @@ class _WarmProcess:
             raise _Silent(Outcome("kernel_died", message="its sandbox was ended")) from None
 
     def _receive(self, identity: str, seconds: float) -> _Reply:
-        left = seconds
-        while True:
-            while b"\n" not in self.buffer:
-                started = time.monotonic()
-                self._read()
-                # A machine that slept, or a grader that was paused, is no fault of the program's.
-                left -= min(time.monotonic() - started, LONGEST_STEP)
-                if left < 0 and b"\n" not in self.buffer:
-                    raise _Silent(Outcome("timeout", message=f"it did not end within {seconds:g} seconds"))
-            line, _, self.buffer = self.buffer.partition(b"\n")
-            try:
-                reply = _Reply.model_validate_json(line)
-            except ValidationError:
-                continue
-            # A program can write to the pipe too. It cannot answer for another: it does not know what that
-            # one's request is called.
-            if secrets.compare_digest(reply.id.encode(), identity.encode()):
-                return reply
+        left, weighed = seconds, time.monotonic()
+        while left > 0:
+            started = time.monotonic()
+            for line in self._read_lines():
+                # A program can write to the pipe too, as much as it likes. It cannot answer for another: it
+                # does not know what that one's request is called.
+                if identity.encode() in line and (reply := _reply(line)) and reply.id == identity:
+                    return reply
+            now = time.monotonic()
+            # A machine that slept, or a grader that was paused, is no fault of the program's.
+            left -= min(now - started, 2 * LONGEST_STEP)
+            if now - weighed > LONGEST_STEP:
+                self._weigh()
+                weighed = now
+        raise _Silent(Outcome("timeout", message=f"it did not end within {seconds:g} seconds"))
 
-    def _read(self) -> None:
+    def _read_lines(self) -> list[bytearray]:
+        """Return the lines that came within `LONGEST_STEP`; the one that has begun stays."""
         if self.stop.is_set():
             raise Stopped
         if not select.select([self.process.stdout], [], [], LONGEST_STEP)[0]:
-            self._weigh()
-            return
+            return []
         part = os.read(self.process.stdout.fileno(), 2**20)
-        self.buffer += part
         if not part:
             raise _Silent(Outcome("kernel_died", message="its sandbox was ended"))
+        self.buffer += part
         if len(self.buffer) > LINE_BYTES:
             raise _Silent(Outcome("resource_limit", message="it wrote too much"))
+        if b"\n" not in part:
+            return []
+        *lines, self.buffer = self.buffer.split(b"\n")
+        return lines
 
     def _weigh(self) -> None:
         """End a sandbox whose processes together are too many or hold too much.
@@ -301,11 +301,8 @@ class _WarmProcess:
         most = self.limits.memory + SHARED_MEMORY
         # What processes share counts for each of them here; only where that is much is it told apart.
         if sum(map(_resident, processes)) > most and sum(map(_own, processes)) > most:
-            raise _Silent(
-                Outcome(
-                    "resource_limit", message=f"its processes held more than {most / 2**30:g} GB together"
-                )
-            )
+            held = f"its processes held more than {most / 2**30:g} GB together"
+            raise _Silent(Outcome("resource_limit", message=held))
 
     def _descendants(self) -> list[psutil.Process]:
         try:
@@ -323,6 +320,13 @@ class _WarmProcess:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+def _reply(line: bytearray) -> _Reply | None:
+    try:
+        return _Reply.model_validate_json(bytes(line))
+    except ValidationError:
+        return None
 
 
 def _resident(process: psutil.Process) -> int:

@@ -21,9 +21,9 @@ from course_utils.grading.gradebook import (
     apply_overrides,
     listed_before,
     make_gradebook,
-    write_for,
     write_gradebook,
 )
+from course_utils.grading.lms import write_for
 from course_utils.grading.manual import ManualMarks
 from course_utils.grading.questions import Question
 from course_utils.grading.reading import (

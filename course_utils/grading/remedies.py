@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 APPARMOR = "proc/sys/kernel/apparmor_restrict_unprivileged_userns"
@@ -19,7 +18,7 @@ SWITCHES = {
 
 CONTAINERS = (".dockerenv", "run/.containerenv")
 CONTAINER = """\
-A container's own sandbox forbids another one inside. Start it (Docker, Podman) with
+If this is a container: its own sandbox forbids another one inside. Start it (Docker, Podman) with
     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined
     or with --privileged; or grade on the machine itself."""
 MACOS = """\
@@ -28,29 +27,29 @@ There are no Linux namespaces here. Grade in a small Linux machine:
     then, inside: sudo apt install bubblewrap python3-venv make, and this course again."""
 
 
-def remedies(root: Path = Path("/"), system: str = sys.platform) -> Iterator[str]:
-    """Give what to do so that bubblewrap works, for each obstacle that can be seen.
+def remedies(root: Path = Path("/"), system: str = sys.platform) -> list[str]:
+    """Return what to do so that bubblewrap works, for each obstacle that can be seen.
 
     Args:
         root: of the file system that is looked at.
         system: as `sys.platform` names it.
     """
     if system != "linux":
-        yield MACOS
-        return
+        return [MACOS]
     if shutil.which("bwrap") is None:
-        yield "Install it: sudo apt install bubblewrap (Fedora: dnf, Arch: pacman -S; a cluster: ask for it)."
-    for file, setting in SWITCHES.items():
-        if _content(root / file) == "0":
-            yield (
-                f"User namespaces are switched off (/{file} is 0). As root: sysctl -w {setting}; on a"
-                " cluster's nodes (Slurm), ask the administrator for it, and try it inside a job: srun course"
-                " doctor --grading."
-            )
+        return ["Install it: sudo apt install bubblewrap (Fedora: dnf; Arch: pacman -S; a cluster: ask)."]
+    found = [
+        f"User namespaces are switched off (/{file} is 0). As root: sysctl -w {setting}; on a cluster's nodes"
+        " (Slurm), ask the administrator for it, and try it inside a job: srun course doctor --grading."
+        for file, setting in SWITCHES.items()
+        if _content(root / file) == "0"
+    ]
     if _content(root / APPARMOR) == "1" and not (root / "etc/apparmor.d/bwrap").is_file():
-        yield PROFILE
-    if any((root / mark).exists() for mark in CONTAINERS):
-        yield CONTAINER
+        found.append(PROFILE)
+    # Not every container leaves a mark, so that is also what is said where nothing else is in the way.
+    if not found or any((root / mark).exists() for mark in CONTAINERS):
+        found.append(CONTAINER)
+    return found
 
 
 def _content(file: Path) -> str:

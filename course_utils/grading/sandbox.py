@@ -93,8 +93,10 @@ def sandboxed(command: list[str], without: Iterable[str] = ()) -> Iterator[list[
 
 def privileged() -> bool:
     """Return whether this is root with the right to mount, who can become another user in a sandbox."""
-    capabilities = re.search(r"^CapEff:\s*(\w+)", Path("/proc/self/status").read_text(encoding="ascii"), re.M)
-    return os.geteuid() == 0 and bool(int(capabilities[1], 16) >> CAP_SYS_ADMIN & 1)
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None:
+        return False
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return bool(int(re.search(r"^CapEff:\s*(\w+)", status, re.MULTILINE)[1], 16) >> CAP_SYS_ADMIN & 1)
 
 
 def _user() -> tuple[list[str], list[str]]:
@@ -108,7 +110,7 @@ def _user() -> tuple[list[str], list[str]]:
     spaces = [f"--unshare-{space}" for space in ("ipc", "pid", "net", "uts", "cgroup-try")]
     needed = [word for one in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP") for word in ("--cap-add", one)]
     nobody = str(FIRST_USER + secrets.randbelow(FIRST_USER))
-    become = ["/usr/bin/setpriv", "--reuid", nobody, "--regid", nobody, "--clear-groups"]
+    become = [shutil.which("setpriv"), "--reuid", nobody, "--regid", nobody, "--clear-groups"]
     become += ["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs"]
     return [*spaces, "--cap-drop", "ALL", *needed], become
 

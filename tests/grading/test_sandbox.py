@@ -145,7 +145,7 @@ def test_modules_are_found_where_they_would_be_imported_from():
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({}, ""),
+        ({}, "If this is a container"),
         ({"proc/sys/user/max_user_namespaces": "0"}, "user.max_user_namespaces=15000; on a cluster"),
         ({"proc/sys/kernel/unprivileged_userns_clone": "0"}, "kernel.unprivileged_userns_clone=1"),
         ({"proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1"}, "> /etc/apparmor.d/bwrap"),
@@ -164,9 +164,8 @@ def test_each_obstacle_has_its_own_remedy(tmp_path, monkeypatch, files, said):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{text}\n", encoding="ascii")
-    found = list(remedies(tmp_path, "linux"))
-    assert len(found) == bool(files)
-    assert said in "".join(found)
+    [found] = remedies(tmp_path, "linux")
+    assert said in found
 
 
 def test_on_a_mac_a_linux_machine_is_needed():
