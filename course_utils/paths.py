@@ -19,9 +19,12 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def settings() -> dict[str, str]:
-    """Return the environment variables that say where the course reads and writes, those that are set."""
-    names = ("COURSE_DATA_ROOT", "COURSE_CACHE", "COURSE_BUILD")
-    return {name: os.environ[name] for name in names if name in os.environ}
+    """Return the environment variables that let another process read and write where this one does."""
+    return {
+        "COURSE_DATA_ROOT": str(data_root() or ""),
+        "COURSE_CACHE": os.pathsep.join(map(str, cache_roots())),
+        "COURSE_BUILD": str(build()),
+    }
 
 
 def repository() -> Path:

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from course_utils import paths
+from course_utils import cluster, paths
 from course_utils.cli import data, grading
-from course_utils.cli.console import Jobs, Numbers, Out, complaints, console, plain
+from course_utils.cli.console import Jobs, Numbers, Out, Scheduler, complaints, console, plain
 from course_utils.errors import CourseError
 
 INTERRUPTED = 130  # what typer exits with on Ctrl-C
@@ -80,6 +80,10 @@ def run(  # noqa: PLR0917 (typer takes each option as a parameter)
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=1, help="Seconds that one cell may take.")
     ] = None,
+    scheduler: Scheduler = None,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Each notebook takes a GPU of a worker: dask's resource GPU.")
+    ] = False,
 ) -> None:
     """Run notebooks through papermill and write the report; exit 1 if any did not complete."""
     from course_utils.notebooks.catalogue import choose
@@ -88,7 +92,8 @@ def run(  # noqa: PLR0917 (typer takes each option as a parameter)
     from course_utils.notebooks.run import run as run_notebooks
 
     notebooks = choose(runnable(), numbers or [])
-    with console.status("starting") as status:
+    with cluster.connected(scheduler) as where, console.status("starting") as status:
+        console.print(f"Running on {where}.")
 
         def tell(notebook: str, message: str) -> None:
             status.update(f"{notebook}: {message}")
@@ -100,6 +105,7 @@ def run(  # noqa: PLR0917 (typer takes each option as a parameter)
             _settings(settings or []),
             out=out,
             jobs=jobs,
+            gpu=gpu,
             cell_timeout=timeout,
             tell=tell,
         )

@@ -14,6 +14,10 @@ Numbers = Annotated[list[str] | None, typer.Argument(help="Notebooks by number o
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write into.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="How many to work on side by side.")]
 
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", help="A dask scheduler's address: its workers do the work.")
+]
+
 
 def table_of(frame: Any, title: str) -> Table:
     """Return a data frame as a table for the terminal."""

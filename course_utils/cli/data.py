@@ -7,8 +7,8 @@ import typer
 import yaml
 from rich.table import Table
 
-from course_utils import paths
-from course_utils.cli.console import Out, console, plain, table_of
+from course_utils import cluster, paths
+from course_utils.cli.console import Out, Scheduler, console, plain, table_of
 from course_utils.errors import CourseError
 
 app = typer.Typer(no_args_is_help=True, help="Data sets: list, show, prepare, check, audit, pack, unpack.")
@@ -39,18 +39,21 @@ def data_show(name: Annotated[str, typer.Argument(help="A data set's name.")]) -
 
 
 @app.command("prepare")
-def data_prepare(
+def data_prepare(  # noqa: PLR0917 (typer takes each option as a parameter)
     name: Annotated[str | None, typer.Argument(help="A data set's name.")] = None,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Your own folder, which holds real/ and fake/.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Threads; one a core by default.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="How many side by side; one a core by default.")
+    ] = None,
     splits: Annotated[
         str | None, typer.Option("--splits", help="Another split that the manifest names, e.g. thesis.")
     ] = None,
     frames: Annotated[
         str | None, typer.Option("--frames", help="Frames of each video, e.g. 'first 100' or 'evenly 32'.")
     ] = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Read every file once and write the sample table; go on where an earlier try stopped."""
     from course_utils.data.manifest import load_manifest
@@ -59,10 +62,11 @@ def data_prepare(
 
     if (name is None) == (folder is None):
         raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")
-    if folder:
-        prepared = prepare_folder(folder, jobs=jobs)
-    else:
-        prepared = prepare(load_manifest(name).choose(splits, frames), jobs=jobs)
+    with cluster.connected(scheduler):
+        if folder:
+            prepared = prepare_folder(folder, jobs=jobs)
+        else:
+            prepared = prepare(load_manifest(name).choose(splits, frames), jobs=jobs)
     console.print(table_of(class_balance(prepared.samples).reset_index(), prepared.name))
     for item in prepared.left_out:
         console.print(f"left out: {plain(f'{item.path}: {item.reason}')}", soft_wrap=True)

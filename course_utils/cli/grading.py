@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from course_utils.cli.console import Jobs, Numbers, complaints, console, plain
-from course_utils.errors import CourseError
+from course_utils import cluster
+from course_utils.cli.console import Jobs, Numbers, Scheduler, complaints, console, plain
+from course_utils.errors import CourseError, RunError
 
 app = typer.Typer()
 
@@ -112,6 +113,10 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
         bool,
         typer.Option("--unsafe-no-sandbox", help="Run students' programs with all your rights."),
     ] = False,
+    scheduler: Scheduler = None,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Each sandbox gets a GPU of its worker; by default none sees one.")
+    ] = False,
 ) -> None:
     """Grade submissions, each code question in a sandbox; the same command goes on where it stopped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -127,7 +132,8 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
             soft_wrap=True,
         )
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console) as progress:
+    with cluster.connected(scheduler) as where, Progress(*columns, console=console) as progress:
+        console.print(f"Grading on {where}.")
         bar = progress.add_task("reading submissions", total=None)
 
         def tell(done: int, total: int, words: str) -> None:
@@ -146,6 +152,7 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
             new_seed=new_seed,
             folders=instructor or (),
             sandbox=not unsafe,
+            gpu=gpu,
             tell=tell,
         )
     for file, reason in graded.left_out:
@@ -167,6 +174,11 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
         table.add_row(state, str(number))
     console.print(table)
     print(f"Results: {out / 'results'}. Next: course marks {out}")
+    if graded.lost:
+        raise RunError(
+            f"Of {len(graded.lost)} answers there is no result, since each worker that ran them was lost:"
+            f" {'; '.join(graded.lost[:5])}. The same command tries them again."
+        )
 
 
 @app.command()

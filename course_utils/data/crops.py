@@ -7,15 +7,13 @@ in its original, and the boxes serve its fakes, which have the same geometry.
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -24,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
 from course_utils.bars import bar
+from course_utils.cluster import work
 from course_utils.data.faces import FaceDetector, Precomputed, find_detector, follow, square_crop
 from course_utils.data.inventory import Survey
 from course_utils.data.layout import read_boxes
@@ -174,31 +173,37 @@ def cut_videos(
         manifest: the data set.
         found: its videos.
         folder: where the crops go: `<folder>/<path of the video>/<number of the frame>.jpg`.
-        jobs: threads that work side by side; one a processor core if None.
+        jobs: threads that work side by side where no cluster is connected; one a processor core if None.
         progress: show a progress bar.
 
     Raises:
         CourseError: boxes that the manifest speaks of are not there, or the disk is full.
     """
     scenes = _scenes(found)
-    cutter = Cutter(found.root, folder, manifest.frames)
     _remove_abandoned(folder)
+    total = sum(len(scene.videos) for scene in scenes)
+    cut = partial(_cut, found.root, folder, manifest.frames)
     threads = cv2.getNumThreads()
-    pool = ThreadPoolExecutor(jobs or os.cpu_count())  # decoding, detecting and encoding leave the lock
     try:
         cv2.setNumThreads(1)  # one video a core is faster than all cores on one
-        work = {pool.submit(cutter.cut, scene): scene for scene in scenes}
-        total = sum(len(scene.videos) for scene in scenes)
         with bar([], progress, total=total, desc=f"Cutting {manifest.name}", unit="video") as shown:
-            for done in as_completed(work):
-                videos = work[done].videos
-                shown.update(len(videos))
-                yield from zip((columns for columns, _ in videos), done.result(), strict=True)
+            # Threads will do: decoding, detecting and encoding leave the interpreter's lock.
+            for scene, records in work(cut, scenes, jobs=jobs):
+                shown.update(len(scene.videos))
+                yield from zip((columns for columns, _ in scene.videos), records, strict=True)
     except OSError as error:
         raise paths.cannot_write(folder, error) from error
     finally:
-        pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(threads)
+
+
+def _cut(root: Path, folder: Path, sampling: Sampling, scene: Scene) -> list[CropRecord]:
+    return _cutter(root, folder, sampling).cut(scene)
+
+
+@lru_cache(maxsize=1)  # what finds faces is loaded once a process
+def _cutter(root: Path, folder: Path, sampling: Sampling) -> Cutter:
+    return Cutter(root, folder, sampling)
 
 
 def _scenes(found: Survey) -> list[Scene]:

@@ -5,17 +5,15 @@ Each kind of recipe has a module with `units(recipe)`, the names of what can be 
 leaves its name in `.units/`: killed at any moment, generating goes on with the others when called again.
 """
 
-import os
-import warnings
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import cv2
-from joblib import Parallel, delayed
 
 from course_utils import paths
 from course_utils.bars import bar
+from course_utils.cluster import work
 from course_utils.data.manifest import Manifest
 from course_utils.data.recipes import Recipe
 
@@ -35,7 +33,7 @@ def generate(manifest: Manifest, jobs: int | None = None, progress: bool = True)
 
     Args:
         manifest: the data set; it has a recipe.
-        jobs: processes that work side by side; one a processor core if None.
+        jobs: processes that work side by side where no cluster is connected; one a processor core if None.
         progress: show a progress bar.
 
     Raises:
@@ -49,29 +47,15 @@ def generate(manifest: Manifest, jobs: int | None = None, progress: bool = True)
         for unit in import_module(MAKERS[recipe.kind]).units(recipe)
         if not (folder / FINISHED / unit).is_file()
     ]
-    pool = workers(jobs or os.cpu_count(), return_as="generator_unordered")
-    with warnings.catch_warnings():  # joblib replaces a process that has grown, which is well, and says so
-        warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
-        work = pool(delayed(_make)(recipe, unit, folder) for unit in todo)
-        for _ in bar(work, progress, total=len(todo), desc=f"Generating {manifest.name}", unit="unit"):
+    if todo:
+        made = work(partial(_make, recipe, folder), todo, jobs=jobs, processes=True)
+        for _ in bar(made, progress, total=len(todo), desc=f"Generating {manifest.name}", unit="unit"):
             pass
     manifest.mark_generated()
     return folder
 
 
-def workers(jobs: int, **options: Any) -> Parallel:
-    """Return processes that read and write where this one does now.
-
-    joblib keeps its processes, with the environment in which they began; other places begin other processes.
-    """
-    return Parallel(jobs, initializer=_work_in, initargs=(paths.settings(),), **options)
-
-
-def _work_in(settings: dict[str, str]) -> None:
-    os.environ.update(settings)
-
-
-def _make(recipe: Recipe, unit: str, folder: Path) -> None:
+def _make(recipe: Recipe, folder: Path, unit: str) -> None:
     threads = cv2.getNumThreads()
     try:
         cv2.setNumThreads(1)  # one unit a core is faster than all cores on one

@@ -6,14 +6,12 @@ is stopped, or killed at any moment, is gone on with by the same command, and en
 
 import datetime
 import functools
+import itertools
 import json
-import queue
 import secrets
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,11 @@ from typing import Any
 from nbformat import NotebookNode
 from pydantic import ValidationError
 
-from course_utils import paths
+from course_utils import cluster, paths
 from course_utils.errors import CourseError
 from course_utils.grading.assignment import assignment_names, load_assignment
 from course_utils.grading.judge import Finding, draw_inputs, judge
-from course_utils.grading.kernels import Limits, Program, imported_modules, run_programs
+from course_utils.grading.kernels import Limits, Outcome, Program, imported_modules, run_programs
 from course_utils.grading.questions import Data
 from course_utils.grading.results import Result, result_file, write_result
 from course_utils.grading.roster import read_roster, submissions_of
@@ -47,6 +45,7 @@ class Graded:
         left_out: files that were not read, each with the reason.
         several: handed-in work of which there are several versions, with the one that counts.
         releases: of each notebook, how many began as which release's.
+        lost: "student · notebook · question" of which there is no result, since what worked on it was lost.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -54,6 +53,17 @@ class Graded:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     several: list[Handed] = field(default_factory=list)
     releases: dict[str, Counter[str | None]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Bundle:
+    """Programs that run in one sandbox, one after the other: a student's that exclude the same modules."""
+
+    number: int
+    without: tuple[str, ...]
+    imports: frozenset[str]
+    programs: tuple[Program, ...]
 
 
 def grade(
@@ -68,6 +78,7 @@ def grade(
     new_seed: bool = False,
     folders: Sequence[Path] = (),
     sandbox: bool = True,
+    gpu: bool = False,
     tell: Tell = lambda done, total, words: None,
 ) -> Graded:
     """Grade submissions and write a result for each student and question under `out`.
@@ -77,13 +88,14 @@ def grade(
         out: where results, answers and figures go; it must not be in the repository.
         roster: table of students, of which the due times choose between versions, and whose ids `students`
             may name.
-        jobs: how many sandboxes run side by side.
+        jobs: how many sandboxes run side by side where no cluster is connected.
         limits: of each program.
         questions: ids; all by default.
         students: ids, or names of their or their group's submissions; all by default.
         new_seed: draw the assignment's seed anew, so that everything is graded again with other inputs.
         folders: private instructor folders, whose sources and checks go before the repository's.
         sandbox: False runs the students' programs as the user's own processes, and marks their results.
+        gpu: each sandbox has a GPU; none sees one by default.
         tell: called with how many results are done, of how many, and the last one in words.
 
     Raises:
@@ -92,7 +104,7 @@ def grade(
     """
     _refuse(out, submissions)
     if sandbox:
-        check_sandbox()
+        cluster.on_each_worker(check_sandbox)
     assignments = {name: load_assignment(name, *folders) for name in assignment_names(*folders)}
     asked = {question.id for assignment in assignments.values() for question in assignment.questions}
     _known(questions, asked, "question")
@@ -105,36 +117,50 @@ def grade(
     )
     _write_list(out, collected.handed)
     seed = assignment_seed(out, new_seed)
-    conditions = environment() | {"seed": seed, "limits": vars(limits), "sandbox": sandbox}
+    conditions = environment() | {"seed": seed, "limits": vars(limits), "sandbox": sandbox, "gpu": gpu}
     chosen = [handed for handed in collected.handed if handed.student in wanted]
-    tasks = [
-        task
-        for handed in chosen
-        for task in tasks_of(handed, assignments[handed.notebook], conditions, out)
-        if not questions or task.question.id in questions
-    ]
-    for (_, notebook), version in {(one.student, one.notebook): one.version for one in tasks}.items():
-        graded.releases.setdefault(notebook, Counter())[version] += 1
-    open_tasks = []
-    for task in tasks:
-        if stored := _stored(out, task):
-            graded.states[stored.state] += 1
-        else:
-            open_tasks.append(task)
-    graded.judged = len(open_tasks)
-    tell(len(tasks) - len(open_tasks), len(tasks), "graded before")
+    asked_of = {
+        name: [one for one in assignment.questions if not questions or one.id in questions]
+        for name, assignment in assignments.items()
+    }
+    total = sum(len(asked_of[handed.notebook]) for handed in chosen)
+
+    def done(words: str) -> None:
+        tell(sum(graded.states.values()), total, words)
 
     def keep(task: Task, finding: Finding, seconds: float = 0.0) -> None:
         write_result(out, _result(task, finding, seconds, sandbox))
+        graded.judged += 1
         graded.states[finding.state] += 1
-        words = f"{task.student} · {task.notebook} · {task.question.id}: {finding.state}"
-        tell(sum(graded.states.values()), len(tasks), words)
+        done(f"{_name(task)}: {finding.state}")
 
-    for task in open_tasks:
-        if task.program is None:
-            keep(task, _without_a_program(task))
-    programs = [task for task in open_tasks if task.program is not None]
-    _run(programs, keep, jobs, seed=seed, limits=limits, sandbox=sandbox)
+    def open_programs(handed: Handed) -> Iterator[Task]:
+        """Yield the tasks of a notebook that a program has to answer; say at once what of the others is."""
+        tasks = tasks_of(handed, assignments[handed.notebook], conditions, out)
+        graded.releases.setdefault(handed.notebook, Counter())[tasks[0].version] += 1
+        stored_before = 0
+        for task in tasks:
+            if task.question not in asked_of[handed.notebook]:
+                continue
+            if stored := _stored(out, task):
+                graded.states[stored.state] += 1
+                stored_before += 1
+            elif task.program is None:
+                keep(task, _without_a_program(task))
+            else:
+                yield task
+        if stored_before:
+            done(f"{handed.student} · {handed.notebook}: {stored_before} graded before")
+
+    # One student after the other: a whole class's programs together would take gigabytes.
+    students_tasks = (
+        [task for handed in own for task in open_programs(handed)]
+        for _, own in itertools.groupby(
+            (handed for handed in chosen if asked_of[handed.notebook]), key=lambda handed: handed.student
+        )
+    )
+    options = {"seed": seed, "limits": limits, "sandbox": sandbox, "gpu": gpu}
+    _run(students_tasks, keep, graded, jobs, options)
     return graded
 
 
@@ -242,49 +268,68 @@ def _without_a_program(task: Task) -> Finding:
 
 
 def _run(
-    tasks: list[Task], keep: Callable[[Task, Finding, float], None], jobs: int, *, seed: int, **options: Any
+    students_tasks: Iterable[list[Task]],
+    keep: Callable[[Task, Finding, float], None],
+    graded: Graded,
+    jobs: int,
+    options: dict[str, Any],
 ) -> None:
-    """Run the programs, one sandbox for the tasks of a student that exclude the same modules; judge here."""
+    """Have the programs run, wherever there is a worker; judge here."""
     inputs: dict[str, Data] = {}
-    groups: dict[tuple[str, tuple[str, ...]], list[Task]] = {}
-    for task in tasks:
-        place = f"{task.notebook}/{task.question.id}"
-        if place not in inputs:
-            inputs[place] = draw_inputs(task.question, seed)
-        groups.setdefault((task.student, task.question.without), []).append(task)
-    stop, landed = threading.Event(), queue.SimpleQueue()
+    open_tasks: dict[int, list[Task]] = {}
 
-    def work(without: tuple[str, ...], group: list[Task]) -> None:
-        try:
-            imports = {name for task in group for name in imported_modules(_preamble(task.program))}
-            texts = [json.dumps(inputs[f"{task.notebook}/{task.question.id}"]) for task in group]
-            programs = [
-                Program(task.program, {"inputs.json": text}) for task, text in zip(group, texts, strict=True)
-            ]
-            outcomes = run_programs(
-                programs, imports=imports, without=without, seed=seed, stop=stop, **options
-            )
-            for task, outcome in zip(group, outcomes, strict=True):
-                landed.put((task, outcome))
-        except BaseException as error:
-            landed.put(error)
+    def bundles() -> Iterator[_Bundle]:
+        numbers = itertools.count()
+        for tasks in students_tasks:
+            by_modules: dict[tuple[str, ...], list[Task]] = {}
+            for task in tasks:
+                if _place(task) not in inputs:
+                    inputs[_place(task)] = draw_inputs(task.question, options["seed"])
+                by_modules.setdefault(task.question.without, []).append(task)
+            for without, together in by_modules.items():
+                number = next(numbers)
+                open_tasks[number] = together
+                yield _Bundle(
+                    number,
+                    without,
+                    frozenset(
+                        name for task in together for name in imported_modules(_preamble(task.program))
+                    ),
+                    tuple(
+                        Program(task.program, {"inputs.json": json.dumps(inputs[_place(task)])})
+                        for task in together
+                    ),
+                )
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = [pool.submit(work, without, group) for (_, without), group in groups.items()]
-        try:
-            for _ in tasks:
-                found = landed.get()
-                if isinstance(found, BaseException):
-                    raise found
-                task, outcome = found
-                started = time.monotonic()
-                place = f"{task.notebook}/{task.question.id}"
-                finding = judge(task.question, inputs[place], task.program, outcome)
-                keep(task, finding, outcome.seconds + time.monotonic() - started)
-        finally:
-            stop.set()
-            for future in futures:
-                future.cancel()
+    def lost(bundle: _Bundle) -> None:
+        graded.lost += [_name(task) for task in open_tasks.pop(bundle.number)]
+
+    run = functools.partial(_outcomes, options)
+    for bundle, outcomes in cluster.work(run, bundles(), jobs=jobs, gpu=options["gpu"], lost=lost):
+        for task, outcome in zip(open_tasks.pop(bundle.number), outcomes, strict=True):
+            started = time.monotonic()
+            finding = judge(task.question, inputs[_place(task)], task.program, outcome)
+            keep(task, finding, outcome.seconds + time.monotonic() - started)
+
+
+def _outcomes(options: Mapping[str, Any], bundle: _Bundle) -> list[Outcome]:
+    return list(
+        run_programs(
+            bundle.programs,
+            imports=bundle.imports,
+            without=bundle.without,
+            stop=cluster.cancelled,
+            **options,
+        )
+    )
+
+
+def _place(task: Task) -> str:
+    return f"{task.notebook}/{task.question.id}"
+
+
+def _name(task: Task) -> str:
+    return f"{task.student} · {task.notebook} · {task.question.id}"
 
 
 def _preamble(node: NotebookNode) -> str:

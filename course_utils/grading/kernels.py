@@ -13,9 +13,8 @@ import select
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -127,7 +126,8 @@ def run_programs(
     limits: Limits = Limits(),
     seed: int = 0,
     sandbox: bool = True,
-    stop: threading.Event | None = None,
+    gpu: bool = False,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Run programs and yield the outcome of each, in their order.
 
@@ -138,16 +138,16 @@ def run_programs(
         limits: of each program.
         seed: where the random numbers of `random`, NumPy and torch start in each program.
         sandbox: False runs them as the user's own processes.
-        stop: once set, no further program is begun and the one that runs is ended.
+        gpu: the programs see the machine's GPUs.
+        stop: asked again and again; once it says yes, the program that runs is ended and no other begun.
 
     Raises:
         RunError: the warm process cannot be started.
-        Stopped: `stop` was set.
+        Stopped: `stop` said yes.
     """
-    stop = stop or threading.Event()
     waiting = list(programs)
     while waiting:
-        with _WarmProcess(without, sorted(imports), limits, sandbox, stop) as warm:
+        with _WarmProcess(without, sorted(imports), limits, sandbox=sandbox, gpu=gpu, stop=stop) as warm:
             alive = True
             while waiting and alive:
                 started = time.monotonic()
@@ -183,8 +183,10 @@ class _WarmProcess:
         without: Sequence[str],
         imports: list[str],
         limits: Limits,
+        *,
         sandbox: bool,
-        stop: threading.Event,
+        gpu: bool,
+        stop: Callable[[], bool],
     ) -> None:
         self.limits, self.stop = limits, stop
         self.buffer = bytearray()
@@ -194,7 +196,7 @@ class _WarmProcess:
         self.errors = self.stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         if sandbox:
             folders = ["/tmp", "/dev/shm"]
-            command = self.stack.enter_context(sandboxed(command, without))
+            command = self.stack.enter_context(sandboxed(command, without, gpu=gpu))
             variables = {"PATH": os.defpath}
         else:
             folders = [self.stack.enter_context(tempfile.TemporaryDirectory(prefix="course-unsafe-"))]
@@ -275,7 +277,7 @@ class _WarmProcess:
 
     def _read_lines(self) -> list[bytearray]:
         """Return the lines that came within `LONGEST_STEP`; the one that has begun stays."""
-        if self.stop.is_set():
+        if self.stop():
             raise Stopped
         if not select.select([self.process.stdout], [], [], LONGEST_STEP)[0]:
             return []

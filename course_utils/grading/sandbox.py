@@ -64,12 +64,13 @@ def _trouble() -> str:
 
 
 @contextmanager
-def sandboxed(command: list[str], without: Iterable[str] = ()) -> Iterator[list[str]]:
+def sandboxed(command: list[str], without: Iterable[str] = (), *, gpu: bool = False) -> Iterator[list[str]]:
     """Give the command line that runs `command` in a sandbox; it holds as long as the block.
 
     Args:
         command: what to run, programs by full path.
         without: modules, such as ``course_utils.explain`` or ``captum``, whose files are not in the sandbox.
+        gpu: the devices of the machine's NVIDIA GPUs are there, those that CUDA_VISIBLE_DEVICES names.
     """
     user, become = _user()
     seen = [*_system(), *_python(), *_course(), *_caches()]
@@ -80,6 +81,7 @@ def sandboxed(command: list[str], without: Iterable[str] = ()) -> Iterator[list[
             *("--hostname", "sandbox", "--clearenv"),
             *(word for name, value in environment().items() for word in ("--setenv", name, value)),
             *("--proc", "/proc", "--dev", "/dev"),
+            *(_gpus() if gpu else ()),
             *("--size", str(TEMPORARY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"),
             *("--size", str(TEMPORARY_BYTES), "--perms", "1777", "--tmpfs", "/tmp"),
             *_folders_around(seen),
@@ -215,6 +217,14 @@ def _python() -> list[str]:
 def _course() -> list[str]:
     root = paths.PACKAGE.parent
     return [word for name in COURSE for word in ("--ro-bind-try", str(root / name), str(root / name))]
+
+
+def _gpus() -> list[str]:
+    devices = sorted(map(str, Path("/dev").glob("nvidia*")))
+    words = [word for device in devices for word in ("--dev-bind", device, device)]
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        words += ["--setenv", "CUDA_VISIBLE_DEVICES", visible]
+    return words
 
 
 def _existing_caches() -> list[Path]:

@@ -15,7 +15,7 @@ from course_utils.grading.names import statements, without_magics
 from course_utils.grading.program import barred_modules, program, undefined_names
 from course_utils.grading.questions import AskedQuestion
 from course_utils.grading.working_copy import assignment_of
-from course_utils.notebooks.run import execute_in_process, kernel_environment
+from course_utils.notebooks.run import execute_in_process, kernel_settings
 
 SECONDS = 120
 PARTS = {
@@ -139,7 +139,7 @@ def _run_check(
             "parameters": {},
             "cell_timeout": SECONDS,
         }
-        state = execute_in_process(job, kernel_environment(folder))
+        state = execute_in_process(job, kernel_settings(folder))
     if state["state"] == "completed":
         return None
     part = node.cells[state["cell"]].id if state["cell"] is not None else None

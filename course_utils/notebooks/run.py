@@ -1,18 +1,19 @@
 """Run notebooks through papermill, one process a notebook, and write ``run.json``."""
 
+import contextlib
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from course_utils import paths
+from course_utils import cluster, paths
 from course_utils.errors import CourseError, RunError
 from course_utils.notebooks.catalogue import (
     DATASET_PARAMETERS,
@@ -23,6 +24,7 @@ from course_utils.notebooks.catalogue import (
 )
 
 Tell = Callable[[str, str], None]
+LONGEST_STEP = 1.0  # seconds between two looks whether anybody still waits for a notebook
 
 
 def runnable() -> list[Notebook]:
@@ -45,6 +47,7 @@ def run(
     *,
     out: Path | None = None,
     jobs: int = 1,
+    gpu: bool = False,
     cell_timeout: float | None = None,
     tell: Tell = lambda notebook, message: None,
 ) -> Path:
@@ -55,9 +58,11 @@ def run(
         profile: ``tiny``, ``quick`` or ``full``.
         settings: parameter values that go before the profile's, to those notebooks that declare them.
         out: the run's folder; by default a new one under ``build/runs/``.
-        jobs: how many notebooks run side by side, the processor's cores shared between them.
+        jobs: how many notebooks run side by side, the processor's cores shared between them, where no cluster
+            is connected.
+        gpu: each notebook takes a GPU of a worker that offers one.
         cell_timeout: seconds that one cell may take; by default the profile's.
-        tell: called with a notebook's name and a word on it as things happen, from several threads.
+        tell: called with a notebook's name and a word on it as things happen.
 
     Raises:
         CourseError: a setting that no notebook declares, an unknown profile, data that cannot be found.
@@ -73,9 +78,8 @@ def run(
         "started": started.isoformat(timespec="seconds"),
         "commit": commit(),
         "settings": settings,
-        **_machine(),
     }
-    _Run(folder, profile, timeout, jobs, tell=tell, head=head).all(notebooks, values)
+    _Run(folder, profile, timeout, jobs, gpu, tell=tell, head=head).all(notebooks, values)
     return folder
 
 
@@ -85,38 +89,49 @@ class _Run:
     profile: str
     cell_timeout: float | None
     jobs: int
+    gpu: bool
     tell: Tell
     head: dict[str, Any]
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def all(self, notebooks: list[Notebook], values: dict[str, dict[str, Any]]) -> None:
         """Run each notebook when those that it needs have completed; skip it when one of them has not."""
-        self._write()
         waiting = {notebook.name: notebook for notebook in notebooks}
-        running: dict[Future, str] = {}
-        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
+        running: dict[Any, str] = {}
+        with cluster.workers(self.jobs, gpu=self.gpu) as workers:
+            workers.submit(_machine)
+            self.head |= workers.result(workers.landed())
+            self._write()
             while waiting or running:
+                room = max(workers.slots(), 1)
                 for name, notebook in list(waiting.items()):
                     needs = [one.name for one in notebooks if one.number in notebook.about.get("needs", [])]
                     ended = [self.entries[need]["state"] for need in needs if need in self.entries]
                     if any(state != "completed" for state in ended):
                         del waiting[name]
                         missing = f"needs {', '.join(needs)}, which did not complete"
-                        self._finish(_entry(notebook, "skipped", values[name], missing))
-                    elif len(ended) == len(needs):
+                        self._finish(_entry(notebook, values[name], state="skipped", error=missing))
+                    elif len(ended) == len(needs) and len(running) < room:
                         del waiting[name]
-                        running[pool.submit(self._one, notebook, values[name])] = name
+                        self.tell(name, "running")
+                        job, environment = self._job(notebook, values[name]), self._environment()
+                        running[workers.submit(_timed, job, environment)] = name
                 if not running and waiting:
                     raise CourseError(f"These notebooks need one another in a circle: {', '.join(waiting)}.")
-                for task in wait(running, return_when=FIRST_COMPLETED).done:
-                    del running[task]
-                    self._finish(task.result())
+                if running:
+                    done = workers.landed()
+                    name = running.pop(done)
+                    notebook = next(one for one in notebooks if one.name == name)
+                    try:
+                        ending = workers.result(done)
+                    except cluster.WorkerLost as lost:
+                        ending = {"state": "kernel_died", "error": str(lost)}
+                    self._finish(_entry(notebook, values[name], **ending))
 
-    def _one(self, notebook: Notebook, values: dict[str, Any]) -> dict[str, Any]:
-        self.tell(notebook.name, "running")
+    def _job(self, notebook: Notebook, values: dict[str, Any]) -> dict[str, Any]:
         work = self.folder / notebook.name
         work.mkdir(parents=True, exist_ok=True)
-        job = {
+        return {
             "input": str(notebook.path.resolve()),
             "output": str(self.folder / notebook.path.name),
             "record": str(work / "completion.json"),
@@ -125,17 +140,10 @@ class _Run:
             "parameters": values,
             "cell_timeout": self.cell_timeout,
         }
-        started = time.monotonic()
-        state = execute_in_process(job, self._environment())
-        entry = _entry(notebook, state["state"], values, state["error"])
-        entry["seconds"] = round(time.monotonic() - started, 1)
-        if state["state"] == "completed":
-            completion = json.loads(Path(job["record"]).read_text(encoding="utf-8"))
-            entry["peak_memory_mb"] = completion["peak_memory_mb"]
-        return entry
 
     def _environment(self) -> dict[str, str]:
-        environment = kernel_environment(self.folder) | {"COURSE_PROFILE": self.profile}
+        """Return what a notebook's process has in its environment beside what its worker has."""
+        environment = kernel_settings(self.folder) | {"COURSE_PROFILE": self.profile}
         if self.jobs > 1:
             environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.jobs))
         return environment
@@ -186,9 +194,9 @@ def _prepare_datasets(notebooks: list[Notebook], values: dict[str, dict[str, Any
             )
 
 
-def kernel_environment(folder: Path) -> dict[str, str]:
-    """Return this process's environment with what a kernel that nobody watches needs; it writes into `folder`."""
-    return dict(os.environ) | {
+def kernel_settings(folder: Path) -> dict[str, str]:
+    """Return the environment variables that a kernel that nobody watches needs; it writes into `folder`."""
+    return {
         "COURSE_RUN_FOLDER": str(folder),
         # A run has nobody who watches a bar, and a bar's last state would stand in the report.
         "TQDM_DISABLE": "1",
@@ -198,36 +206,60 @@ def kernel_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def execute_in_process(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+def execute_in_process(job: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
     """Run a job of `course_utils.notebooks.execute` in a process of its own, and return the state it ends in.
 
-    The job has one entry more: `result`, the file for that state.
+    The job has one entry more: `result`, the file for that state. The settings go before the environment.
     """
     work, result = Path(job["folder"]), Path(job["result"])
     result.unlink(missing_ok=True)
     paths.write_json(work / "job.json", job)
     log = work / "execute.log"
     with log.open("w", encoding="utf-8") as file:
-        # Ctrl-C reaches this process too: papermill then ends its kernel.
-        subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "course_utils.notebooks.execute", str(work / "job.json")],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=environment,
-            check=False,
+            env=dict(os.environ) | settings,
         )
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LONGEST_STEP)
+            if cluster.cancelled():
+                # As Ctrl-C does, which reaches a process of this machine by itself: papermill ends its kernel.
+                process.send_signal(signal.SIGINT)
+                process.wait()
     if not result.is_file():
         return {"state": "failed", "error": f"the executing process ended without a result; see {log}"}
     return json.loads(result.read_text(encoding="utf-8"))
 
 
-def _entry(notebook: Notebook, state: str, values: dict[str, Any], error: str | None) -> dict[str, Any]:
+def _timed(job: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
+    started = time.monotonic()
+    found = execute_in_process(job, settings)
+    ending = {"state": found["state"], "error": found["error"]}
+    ending["seconds"] = round(time.monotonic() - started, 1)
+    if ending["state"] == "completed":
+        completion = json.loads(Path(job["record"]).read_text(encoding="utf-8"))
+        ending["peak_memory_mb"] = completion["peak_memory_mb"]
+    return ending
+
+
+def _entry(
+    notebook: Notebook,
+    values: dict[str, Any],
+    *,
+    state: str,
+    error: str | None,
+    seconds: float = 0.0,
+    peak_memory_mb: int | None = None,
+) -> dict[str, Any]:
     return {
         "name": notebook.name,
         "state": state,
-        "seconds": 0.0,
-        "peak_memory_mb": None,
+        "seconds": seconds,
+        "peak_memory_mb": peak_memory_mb,
         "parameters": {name: one.value for name, one in notebook.parameters.items()} | values,
         "error": error,
     }

@@ -251,10 +251,10 @@ def test_random_numbers_start_at_the_seed():
 
 @needs_sandbox
 def test_a_stopped_runner_leaves_no_process_behind():
-    stop = threading.Event()
-    threading.Timer(6, stop.set).start()
+    stopped = threading.Event()
+    threading.Timer(6, stopped.set).start()
     with pytest.raises(Stopped):
-        list(run_programs([program("while True: pass")], stop=stop))
+        list(run_programs([program("while True: pass")], stop=stopped.is_set))
     time.sleep(0.5)
     assert not [child for child in psutil.Process().children(recursive=True) if child.name() == "bwrap"]
 

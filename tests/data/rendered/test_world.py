@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from joblib import delayed
 from PIL import Image
 from torchvision.ops import box_iou
 
@@ -183,7 +182,7 @@ def test_a_kill_at_any_moment_leaves_no_half_file_and_the_rest_is_made(tmp_path)
 
 def test_what_is_made_is_not_made_again(monkeypatch):
     prepared("rendered_identities")
-    monkeypatch.setattr(generate, "Parallel", lambda *_, **__: pytest.fail("generated again"))
+    monkeypatch.setattr(generate, "work", lambda *_, **__: pytest.fail("generated again"))
     assert prepare(load_manifest("rendered_identities"), progress=False).opened == 0
     assert len(load_dataset("rendered_identities").samples) == 6
 
@@ -194,13 +193,6 @@ def test_a_shared_cache_that_has_it_is_used(tmp_path, monkeypatch):
     define("rendered_identities")
     assert load_dataset("rendered_identities").root == folder
     assert not (tmp_path / "own" / "generated").exists()
-
-
-def test_processes_that_work_side_by_side_follow_when_the_places_change(tmp_path, monkeypatch):
-    for place in ("one", "two"):
-        monkeypatch.setenv("COURSE_DATA_ROOT", str(tmp_path / place))
-        found = generate.workers(2)(delayed(paths.data_root)() for _ in range(2))
-        assert found == [tmp_path / place] * 2
 
 
 def test_what_is_not_generated_yet_says_what_to_type():
