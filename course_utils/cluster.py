@@ -31,6 +31,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 10
+NOWHERE_ELSE = "127.0.0.1:0"
 
 _connection: "Client | None" = None
 
@@ -143,7 +144,11 @@ def workers(jobs: int | None = None, *, processes: bool = False, gpu: bool = Fal
         CourseError: there is no GPU, or processes cannot be started from this script.
     """
     if _connection is not None:
-        yield Workers(_connection, gpu, _Setup(paths.settings(), course_version()))
+        pool = Workers(_connection, gpu, _Setup(paths.settings(), course_version()))
+        try:
+            yield pool
+        finally:
+            _connection.cancel(list(pool.waiting.futures))
         return
     from distributed import Client
 
@@ -181,7 +186,7 @@ def work(
     Raises:
         WorkerLost: the same, if `lost` is None.
     """
-    batches = iter(items)
+    batches, suspects = iter(items), []
     with workers(jobs, processes=processes, gpu=gpu) as pool:
         running: dict[Any, list[Item]] = {}
 
@@ -197,12 +202,18 @@ def work(
             try:
                 yield from zip(some, pool.result(done), strict=True)
             except WorkerLost:
-                if lost is None:
-                    raise
-                for item in some:
-                    lost(item)
+                suspects += some
             done.release()
             fill()
+        # Whatever waited on a worker that ended is suspected with what ended it: each is tried again, alone.
+        for item in suspects:
+            pool.submit(function, item)
+            try:
+                yield item, pool.result(pool.landed())
+            except WorkerLost:
+                if lost is None:
+                    raise
+                lost(item)
 
 
 def on_each_worker(check: Callable[[], None]) -> None:
@@ -275,21 +286,26 @@ def _each(function: Callable[[Item], Result], items: list[Item]) -> list[Result]
 
 @contextmanager
 def _local_cluster(jobs: int, processes: bool, gpu: bool) -> Iterator[Any]:
+    import dask
     from distributed import LocalCluster
 
-    # A port of this machine is open to all its users, so processes talk TLS; threads need no port.
+    # A port of this machine is open to all its users: processes talk TLS, threads need none, and the page
+    # that every scheduler serves has nothing on it.
+    pages = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
     size = {"n_workers": jobs, "threads_per_worker": 1} if processes else {"n_workers": 1}
     size |= {} if processes else {"threads_per_worker": jobs}
     try:
-        cluster = LocalCluster(
-            **size,
-            processes=processes,
-            security=processes or None,
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-            resources={"GPU": _gpus()} if gpu else None,
-        )
+        with dask.config.set(pages):
+            cluster = LocalCluster(
+                **size,
+                processes=processes,
+                security=processes or None,
+                dashboard_address=NOWHERE_ELSE,
+                worker_dashboard_address=NOWHERE_ELSE,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                resources={"GPU": _gpus()} if gpu else None,
+            )
     except RuntimeError as error:
         raise CourseError(
             f"Processes that share the work could not be started ({error}). In a script of your own, put what"

@@ -11,9 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 from sandboxes import needs_sandbox
+from scheduled import cluster_of
 from small_course import CHECKS, HUE, MEAN, NAME, hand_in, write_assignment
 
 from course_utils import paths
+from course_utils.cluster import connected
 from course_utils.errors import CourseError
 from course_utils.grading.assignment import Assignment
 from course_utils.grading.grade import assignment_seed, grade
@@ -202,6 +204,33 @@ def test_killed_and_stopped_it_goes_on_to_the_same_results(small, tmp_path):
     assert contents(tmp_path / "out") == undisturbed
     assert (tmp_path / "out" / "assignment.json").read_text() == seed
     assert not list((tmp_path / "out").rglob("*.part"))
+
+
+@pytest.mark.slow
+@needs_sandbox
+def test_a_worker_lost_in_grading_changes_nothing(small, tmp_path):
+    for number in range(6):
+        text = f"import random\ndef mean(values):\n    return random.random(), {number}"
+        hand_in(tmp_path / "in", small, f"s{number}", mean=text, hue=HUE, why="So.")
+    run(tmp_path, jobs=2)
+    undisturbed = contents(tmp_path / "out")
+    for file in (tmp_path / "out").glob("results/*/*/*.json"):
+        file.unlink()
+
+    told = []
+    with cluster_of(tmp_path, 2) as started, connected(started.scheduler):
+
+        def tell(done, total, words):
+            told.append((done, words))
+            if "· hue" in words and started.workers[0].poll() is None:
+                started.workers[0].kill()
+                started.workers[0].wait()
+
+        run(tmp_path, tell=tell)
+        assert [worker.poll() for worker in started.workers] == [-signal.SIGKILL, None]
+    assert contents(tmp_path / "out") == undisturbed
+    assert [done for done, _ in told] == list(range(1, 19))
+    assert len({words for _, words in told}) == len(told)
 
 
 def test_results_do_not_go_where_they_would_be_published(small, tmp_path):
