@@ -11,6 +11,7 @@ Who can reach a dask scheduler can run code as its workers: it stands in a netwo
 
 import functools
 import hashlib
+import json
 import logging
 import os
 import socket
@@ -57,15 +58,8 @@ def connected(scheduler: str | None) -> Iterator[str]:
         return
     from distributed import Client
 
-    where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
-    try:
-        client = Client(**where, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise CourseError(
-            f"No scheduler answers at {scheduler} ({error}). Start one with `dask scheduler`, in the course's"
-            " environment, and give the address that it prints, such as tcp://10.0.0.5:8786."
-        ) from error
-    with client:
+    address = _address(scheduler)
+    with Client(address, timeout=CONNECT_SECONDS, set_as_default=False) as client:
         _refuse_another_course(client, scheduler)
         _connection = client
         try:
@@ -321,6 +315,30 @@ def _gpus() -> int:
     if not torch.cuda.device_count():
         raise CourseError("--gpu: this machine has no GPU that PyTorch can use. `course doctor` says more.")
     return torch.cuda.device_count()
+
+
+def _address(scheduler: str) -> str:
+    """Return the address at which a scheduler answers."""
+    from distributed.comm import connect
+    from distributed.security import Security
+    from distributed.utils import LoopRunner
+
+    runner = LoopRunner()
+    try:
+        file = Path(scheduler)
+        address = json.loads(file.read_text())["address"] if file.is_file() else scheduler
+        runner.start()
+        how = Security().get_connection_args("client") | {"timeout": CONNECT_SECONDS}
+        runner.run_sync(connect, address, **how).abort()
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise CourseError(
+            f"No scheduler answers at {scheduler} ({error}). Start one with `dask scheduler`, in the course's"
+            " environment, and give the address that it prints, such as tcp://10.0.0.5:8786. If it talks TLS,"
+            " DASK_CONFIG has to name the folder of its keys."
+        ) from error
+    finally:
+        runner.stop()
+    return address
 
 
 def _refuse_another_course(client: "Client", scheduler: str) -> None:
