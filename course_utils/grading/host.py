@@ -7,6 +7,7 @@ import psutil
 from course_utils.data.datasets import processor_cores
 from course_utils.doctor import Fact
 from course_utils.errors import CourseError
+from course_utils.grading.cgroups import controllers, parent_group
 from course_utils.grading.kernels import SHARED_MEMORY, Limits
 from course_utils.grading.sandbox import check_sandbox, privileged
 
@@ -19,7 +20,14 @@ def examine_grading() -> list[Fact]:
     except CourseError as error:
         reason, *rest = str(error).splitlines()
         found = Fact("sandbox", reason, "\n".join(rest))
-    return [found, _user(), _side_by_side()]
+    return [found, _user(), _limits(), _side_by_side()]
+
+
+def _limits() -> Fact:
+    group = parent_group()
+    if group is None:
+        return Fact("limits", "the grader looks at each sandbox twice a second")
+    return Fact("limits", f"kept by the system: {' '.join(controllers(group))}")
 
 
 def _user() -> Fact:

@@ -24,6 +24,7 @@ from nbformat import NotebookNode
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from course_utils.errors import RunError
+from course_utils.grading.cgroups import Group, control_group
 from course_utils.grading.sandbox import environment, sandboxed
 
 OUTPUTS_BYTES = 32 * 2**20
@@ -33,6 +34,7 @@ LONGEST_STEP = 0.5  # seconds between two looks at a program
 # Bytes of imports, which a sandbox's processes share, and of what drives the kernel.
 SHARED_MEMORY = 2 * 2**30
 MOST_PROCESSES = 64
+MOST_TASKS = 512  # processes and their threads, where a control group counts them
 OUT_OF_MEMORY = (
     "can't allocate memory",
     "Cannot allocate memory",
@@ -191,12 +193,16 @@ class _WarmProcess:
         self.limits, self.stop = limits, stop
         self.buffer = bytearray()
         self.count = 0
+        self.most = limits.memory + SHARED_MEMORY
+        self.group = Group()
         self.stack = ExitStack()
         command = [sys.executable, "-P", "-m", "course_utils.grading.warm"]
         self.errors = self.stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         if sandbox:
             folders = ["/tmp", "/dev/shm"]
+            self.group = self.stack.enter_context(control_group(self.most, MOST_TASKS))
             command = self.stack.enter_context(sandboxed(command, without, gpu=gpu))
+            command = [*self.group.enter, *command]
             variables = {"PATH": os.defpath}
         else:
             folders = [self.stack.enter_context(tempfile.TemporaryDirectory(prefix="course-unsafe-"))]
@@ -256,7 +262,7 @@ class _WarmProcess:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            raise _Silent(Outcome("kernel_died", message="its sandbox was ended")) from None
+            raise _Silent(self._ended()) from None
 
     def _receive(self, identity: str, seconds: float) -> _Reply:
         left, weighed = seconds, time.monotonic()
@@ -283,7 +289,7 @@ class _WarmProcess:
             return []
         part = os.read(self.process.stdout.fileno(), 2**20)
         if not part:
-            raise _Silent(Outcome("kernel_died", message="its sandbox was ended"))
+            raise _Silent(self._ended())
         self.buffer += part
         if len(self.buffer) > LINE_BYTES:
             raise _Silent(Outcome("resource_limit", message="it wrote too much"))
@@ -295,16 +301,24 @@ class _WarmProcess:
     def _weigh(self) -> None:
         """End a sandbox whose processes together are too many or hold too much.
 
-        A limit of each process stands in `warm`, but many hold much together, and root may begin any number.
+        A limit of each process stands in `warm`, but many hold much together, and not every system that runs
+        this can give a control group.
         """
         processes = self._descendants()
         if len(processes) > MOST_PROCESSES:
             raise _Silent(Outcome("resource_limit", message=f"it began more than {MOST_PROCESSES} processes"))
-        most = self.limits.memory + SHARED_MEMORY
         # What processes share counts for each of them here; only where that is much is it told apart.
-        if sum(map(_resident, processes)) > most and sum(map(_own, processes)) > most:
-            held = f"its processes held more than {most / 2**30:g} GB together"
-            raise _Silent(Outcome("resource_limit", message=held))
+        if sum(map(_resident, processes)) > self.most and sum(map(_own, processes)) > self.most:
+            raise _Silent(self._held_too_much())
+
+    def _ended(self) -> Outcome:
+        if self.group.ran_out():
+            return self._held_too_much()
+        return Outcome("kernel_died", message="its sandbox was ended")
+
+    def _held_too_much(self) -> Outcome:
+        held = f"its processes held more than {self.most / 2**30:g} GB together"
+        return Outcome("resource_limit", message=held)
 
     def _descendants(self) -> list[psutil.Process]:
         try:
