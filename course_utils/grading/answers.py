@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from course_utils.grading.assignment import Assignment, release_of
 from course_utils.grading.blanks import bare, changed_questions, digest, is_stub, known_blanks
 from course_utils.grading.cells import (
     MAX_CELL_CHARACTERS,
+    MAX_CELLS,
     MAX_PICTURE_BYTES,
     PNG,
     RejectedSubmission,
@@ -30,6 +32,7 @@ HELPERS_MARK = re.compile(r"\A# your helpers[ \t]*$", re.MULTILINE)
 GIVEN_ID = re.compile(r"cell-[0-9a-f]{12}")
 # Also of an earlier release, whose text is another, in a notebook that lost its ids.
 GIVEN_PROSE = re.compile(r"#{1,3} \d+ · |## Recap|\*\*Question \d+ · ")
+MOST_SPLITS = 10  # cells over which one answer may be split
 PASTED = re.compile(r"\(data:image/png;base64,(?P<content>[A-Za-z0-9+/=\s]+)\)")
 # Folders of a student's repository that hold no answers.
 NO_ANSWERS = {"course_utils", "tests", "instructor", "node_modules", "site-packages"}
@@ -404,18 +407,21 @@ def _keep_picture(found: _Found, name: str, content: Any) -> None:
 
 def _up_to(texts: list[str], enough: Callable[[str], bool]) -> str | None:
     """Return the shortest join of the first texts that is enough, or None."""
-    for count in range(1, len(texts) + 1):
+    for count in range(1, min(len(texts), MOST_SPLITS) + 1):
         if enough(joined := "\n".join(texts[:count])):
             return joined
     return None
 
 
 def _defines(text: str, name: str) -> bool:
+    return name in _defined(text)
+
+
+@functools.lru_cache(MAX_CELLS)  # each question looks for its name in the same cells
+def _defined(text: str) -> frozenset[str]:
     # `name = lesson.go_on_with(...)` is the notebook's own line.
-    return any(
-        name in part.binds and not part.imports and "lesson" not in part.uses
-        for part in readable_statements(text)
-    )
+    own = [part for part in readable_statements(text) if not part.imports and "lesson" not in part.uses]
+    return frozenset(name for part in own for name in part.binds)
 
 
 def _is_prose(text: str) -> bool:
@@ -452,12 +458,16 @@ def _read_modules(path: Path, assignment: Assignment) -> Submission:
 
 
 def module_files(folder: Path) -> list[Path]:
-    """Return the ``.py`` files of a student's folder, without hidden ones and copies of the course."""
+    """Return the ``.py`` files of a student's folder, without hidden and empty ones and copies of the course.
+
+    A link may lead to anything that whoever grades can read, so none is followed.
+    """
     files = []
     for file in sorted(folder.rglob("*.py")):
         parts = file.relative_to(folder).parts
         skipped = any(part in NO_ANSWERS or part.startswith((".", "_")) for part in parts[:-1])
-        if not skipped and not parts[-1].startswith("._") and all(_is_name(part) for part in parts):
+        named = not skipped and not parts[-1].startswith("._") and all(_is_name(part) for part in parts)
+        if named and file.is_file() and not file.is_symlink() and file.stat().st_size:
             files.append(file)
     return files
 

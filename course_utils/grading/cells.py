@@ -1,6 +1,7 @@
 """Read a student's file as cells: checked, limited in size, and refused with a sentence where it is none."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ from nbformat import NotebookNode
 from course_utils.errors import CourseError
 
 MAX_BYTES = 50 * 2**20
+MAX_PARTS = 300_000
 MAX_CELLS = 2000
+MAX_OUTPUTS = 20_000
 MAX_CELL_CHARACTERS = 200_000
+MAX_CHARACTERS = 1_000_000
 MAX_PICTURE_BYTES = 5 * 2**20
 PNG = b"\x89PNG\r\n\x1a\n"
+# One of the two halves as which JSON can name a character.
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class RejectedSubmission(CourseError):
@@ -48,7 +54,10 @@ def read_cells(path: Path) -> NotebookNode:
         RejectedSubmission: it is too large, or no notebook.
     """
     text = read_text(path)
+    _refuse_many_parts(path, text)
     try:
+        text = whole_characters(text)
+        _refuse_many_cells(path, json.loads(text))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             node = nbformat.convert(nbformat.reader.reads(text), 4)
@@ -60,7 +69,9 @@ def read_cells(path: Path) -> NotebookNode:
             if not isinstance(cell.cell_type, str):
                 raise TypeError("a cell has no type")
         node.metadata = nbformat.from_dict(dict(node.get("metadata", {})))
-    except (nbformat.reader.NotJSONError, json.JSONDecodeError) as error:
+    except RejectedSubmission:
+        raise
+    except json.JSONDecodeError as error:
         raise RejectedSubmission(
             f"{path.name} is no notebook: it is not JSON. It may be damaged, or another kind of file under a"
             " notebook's name; download the notebook again (.ipynb) and hand it in."
@@ -71,18 +82,62 @@ def read_cells(path: Path) -> NotebookNode:
         raise RejectedSubmission(
             f"{path.name} is JSON, but no notebook ({type(error).__name__}: {error})."
         ) from error
-    if len(node.cells) > MAX_CELLS:
-        raise RejectedSubmission(f"{path.name} has {len(node.cells)} cells, more than {MAX_CELLS}.")
     for number, cell in enumerate(node.cells, start=1):
         if len(cell.source) > MAX_CELL_CHARACTERS:
             raise RejectedSubmission(
                 f"{path.name}, cell {number}, has {len(cell.source)} characters, more than"
                 f" {MAX_CELL_CHARACTERS}. Take what is pasted there out and hand the notebook in again."
             )
+    if (total := sum(len(cell.source) for cell in node.cells)) > MAX_CHARACTERS:
+        raise RejectedSubmission(
+            f"{path.name} has {total} characters in its cells, more than {MAX_CHARACTERS}. Take what is pasted"
+            " there out and hand the notebook in again."
+        )
     return node
+
+
+def whole_characters(text: str) -> str:
+    """Return JSON without halves of characters that stand alone: no file and no page can hold them.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    if not HALF.search(text):
+        return text
+    return json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace").decode()
 
 
 def plain_text(source: Any) -> str:
     """Return the source of a cell, text or lines of it, without what stands at the ends of lines."""
     text = source if isinstance(source, str) else "".join(source)
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _refuse_many_parts(path: Path, text: str) -> None:
+    # Counted before anything is parsed: an empty list takes three bytes of a file, and sixty of memory.
+    if text.count("{") + text.count("[") > MAX_PARTS or text.count(",") > 10 * MAX_PARTS:
+        raise RejectedSubmission(
+            f"{path.name} has more lists and numbers in it than a notebook of {MAX_CELLS} cells. Clear the"
+            " outputs of large cells and hand it in again."
+        )
+
+
+def _refuse_many_cells(path: Path, content: Any) -> None:
+    # Before nbformat converts and checks each of them.
+    if not isinstance(content, dict):
+        raise TypeError("it is a list or a value")
+    sheets = [content, *content.get("worksheets", ())]  # formats 1 to 3 have those
+    cells = [cell for sheet in sheets for cell in sheet.get("cells", ())]
+    if len(cells) > MAX_CELLS:
+        raise RejectedSubmission(f"{path.name} has {len(cells)} cells, more than {MAX_CELLS}.")
+    for number, cell in enumerate(cells, start=1):
+        source = cell.get("source", cell.get("input", "")) if isinstance(cell, dict) else None
+        lines = source if isinstance(source, list) else [source]
+        if not all(isinstance(line, str) for line in lines):
+            raise TypeError(f"cell {number} holds something else than text")
+    outputs = sum(len(cell.get("outputs") or ()) for cell in cells)
+    if outputs > MAX_OUTPUTS:
+        raise RejectedSubmission(
+            f"{path.name} has {outputs} outputs, more than {MAX_OUTPUTS}. Clear them and hand it in again."
+        )

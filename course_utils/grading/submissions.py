@@ -24,7 +24,9 @@ RULE = (
 )
 MAX_FILES = 20_000
 MAX_TOTAL_BYTES = 8 * 2**30
+MAX_STUDENT_BYTES = 2**28  # of all that one archive of a student unpacks to
 MAX_NAME_BYTES = 200
+MAX_PATH_BYTES = 1000
 KEPT = {".ipynb", ".py", ".zip"}
 
 # "Ada Lovelace_12345_assignsubmission_file_", and the same without the last line when it is repacked.
@@ -100,7 +102,7 @@ def collect(
     collected = Collected()
     if submissions.is_file() and zipfile.is_zipfile(submissions):
         root = kept / submissions.stem
-        _unpack(submissions, root, collected, PurePosixPath())
+        _unpack(submissions, root, collected, PurePosixPath(), MAX_TOTAL_BYTES)
         root = _inside(root)
     elif submissions.is_dir():
         root = submissions
@@ -110,7 +112,7 @@ def collect(
             " folders, or the archive that Moodle or Canvas makes of all submissions."
         )
     found: dict[tuple[str, str], list[Version]] = {}
-    for student, place, late in _students(root, assignments):
+    for student, place, late in _students(root, assignments, collected):
         for notebook, path in _work(place, root, kept, assignments, collected):
             version = Version(path, _modified(path), late)
             found.setdefault((student, notebook), []).append(version)
@@ -145,12 +147,17 @@ def _holds_answers(path: Path, assignment: Assignment) -> bool:
     return any(answer.state != "missing" for answer in answers)
 
 
-def _students(root: Path, assignments: Sequence[Assignment]) -> Iterator[tuple[str, Path, bool]]:
+def _students(
+    root: Path, assignments: Sequence[Assignment], collected: Collected
+) -> Iterator[tuple[str, Path, bool]]:
     """Yield each student with the folder or file of theirs, and whether the LMS calls it late."""
     for path in sorted(root.iterdir()):
         if _is_clutter(PurePosixPath(path.name)) or path.name in NO_ANSWERS:
             continue
-        if path.is_dir():
+        if not _is_text(path.name) or len(path.name.encode()) > MAX_NAME_BYTES:
+            # A student's name becomes that of a folder of results.
+            collected.left_out.append((_shown(path, root), "its name is too long, or not text in UTF-8"))
+        elif path.is_dir():
             moodle = MOODLE.fullmatch(path.name)
             yield (moodle["student"] if moodle else path.name), path, False
         elif path.suffix in KEPT:
@@ -176,7 +183,8 @@ def _work(
     for archive in [file for file in files if file.suffix == ".zip"]:
         inside = kept / "unpacked" / archive.relative_to(root).with_suffix("")
         try:
-            _unpack(archive, inside, collected, PurePosixPath(archive.relative_to(root)))
+            shown = PurePosixPath(archive.relative_to(root))
+            _unpack(archive, inside, collected, shown, MAX_STUDENT_BYTES)
         except CourseError as error:
             collected.left_out.append((str(archive.relative_to(root)), str(error)))
             continue
@@ -215,12 +223,22 @@ def _files(place: Path, root: Path, collected: Collected) -> Iterator[Path]:
             continue
         if any(one.is_symlink() for one in (path, *path.parents) if one.is_relative_to(place)):
             collected.left_out.append((_shown(path, root), "it is a link"))
-        elif path.is_file() and (path.suffix != ".py" or path in modules):
+        elif not _is_text(str(inside)):
+            collected.left_out.append((_shown(path, root), "its name is not text in UTF-8"))
+        elif not path.is_file():
+            collected.left_out.append((_shown(path, root), "it is a folder, a pipe or a device, and no file"))
+        elif path.suffix != ".py" or path in modules:
             yield path
 
 
 def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+    shown = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+    return shown.encode(errors="replace").decode()
+
+
+def _is_text(name: str) -> bool:
+    """Return whether the system could read a file's name; what it could not is in no character set."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _is_clutter(path: PurePosixPath) -> bool:
@@ -267,7 +285,7 @@ def _inside(root: Path) -> Path:
     return root
 
 
-def _unpack(archive: Path, into: Path, collected: Collected, shown: PurePosixPath) -> None:
+def _unpack(archive: Path, into: Path, collected: Collected, shown: PurePosixPath, most: int) -> None:
     """Unpack the notebooks, modules and archives of a zip file; leave out, with a reason, what is not safe.
 
     Raises:
@@ -276,34 +294,41 @@ def _unpack(archive: Path, into: Path, collected: Collected, shown: PurePosixPat
     into.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(archive) as opened:
-            entries = opened.infolist()
+            entries = [entry for entry in opened.infolist() if _is_kept(entry)]
             total = sum(entry.file_size for entry in entries)
-            if len(entries) > MAX_FILES or total > MAX_TOTAL_BYTES:
+            if len(entries) > MAX_FILES or total > most:
                 raise CourseError(
                     f"{archive.name} holds {len(entries)} files of {total / 2**30:.1f} GB in all; at most"
-                    f" {MAX_FILES} files and {MAX_TOTAL_BYTES / 2**30:.0f} GB are read. Unpack it yourself"
-                    " and give the folder."
+                    f" {MAX_FILES} files and {most / 2**30:g} GB are read. Unpack it yourself and give the"
+                    " folder."
                 )
             for entry in entries:
-                path = PurePosixPath(entry.filename.replace("\\", "/"))
-                if entry.is_dir() or path.suffix not in KEPT or _is_clutter_in(path):
-                    continue
+                path = _path_in(entry)
                 if reason := _unsafe(entry, path):
                     collected.left_out.append((str(shown / path.name), reason))
                 else:
                     _extract(opened, entry, into / path, collected, shown)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise CourseError(f"{archive.name} is a damaged zip file ({error}); download it again.") from error
 
 
-def _is_clutter_in(path: PurePosixPath) -> bool:
-    return _is_clutter(PurePosixPath(*(part for part in path.parts if part != "..")))
+def _path_in(entry: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(entry.filename.replace("\\", "/"))
+
+
+def _is_kept(entry: zipfile.ZipInfo) -> bool:
+    if not entry.filename or entry.is_dir():  # a damaged entry may have no name at all
+        return False
+    path = _path_in(entry)
+    inside = PurePosixPath(*(part for part in path.parts if part != ".."))
+    return path.suffix in KEPT and not _is_clutter(inside)
 
 
 def _unsafe(entry: zipfile.ZipInfo, path: PurePosixPath) -> str | None:
     if path.is_absolute() or ".." in path.parts or any(":" in part or "\0" in part for part in path.parts):
         return "its path leads out of the archive"
-    if any(len(part.encode()) > MAX_NAME_BYTES for part in path.parts):
+    longest = max(len(part.encode()) for part in path.parts)
+    if longest > MAX_NAME_BYTES or len(str(path).encode()) > MAX_PATH_BYTES:
         return "its name is too long"
     if stat.S_ISLNK(entry.external_attr >> 16):
         return "it is a link"
