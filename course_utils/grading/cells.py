@@ -90,8 +90,8 @@ def read_cells(path: Path) -> NotebookNode:
             )
     if (total := sum(len(cell.source) for cell in node.cells)) > MAX_CHARACTERS:
         raise RejectedSubmission(
-            f"{path.name} has {total} characters in its cells, more than {MAX_CHARACTERS}. Take what is pasted"
-            " there out and hand the notebook in again."
+            f"{path.name} has {total} characters in its cells, more than {MAX_CHARACTERS}. Take what is"
+            " pasted there out and hand the notebook in again."
         )
     return node
 
