@@ -13,6 +13,7 @@ from hashlib import sha256
 import numpy as np
 from nbformat import NotebookNode
 
+from course_utils.grading.cells import whole_characters
 from course_utils.grading.kernels import OUTPUTS_BYTES, Outcome
 from course_utils.grading.questions import Data, Question, Verdict
 from course_utils.grading.results import CriterionResult, State
@@ -123,7 +124,7 @@ def _judge_outputs(question: Question, inputs: Data, text: str | None) -> Findin
         return _nothing(question, str(error))
     try:
         verdicts = question.judge(inputs, outputs)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         return _nothing(
             question,
             "Your answer returned something else than was asked for, or in another shape.",
@@ -161,7 +162,7 @@ def _read_json(text: str | None) -> Data:
     if len(text.encode()) > OUTPUTS_BYTES:
         raise ValueError(f"Your answer returned more than {OUTPUTS_BYTES // 2**20} MB.")
     try:
-        outputs = json.loads(text, parse_constant=refuse, parse_float=number)
+        outputs = json.loads(whole_characters(text), parse_constant=refuse, parse_float=number)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"What your answer returned cannot be read: {_short(str(error))}.") from error
     if not isinstance(outputs, dict):

@@ -79,8 +79,8 @@ class Question(AskedQuestion):
             error.
         judge: ``judge(inputs, outputs)`` → a `Verdict` for each criterion of the rubric, in its order. It
             gets what a hostile program may have written, checked for nothing but size: a missing key or a
-            wrong type is its business, by `KeyError`, `TypeError` or `ValueError`, which mean "nothing
-            earned".
+            wrong type is its business, by `LookupError`, `TypeError`, `ValueError` or `ArithmeticError`,
+            which mean "nothing earned".
     """
 
     rubric: tuple[Criterion, ...] = Field(min_length=1)

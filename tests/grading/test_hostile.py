@@ -111,6 +111,49 @@ ATTACKS = {
         """,
         {"completed"},
     ),
+    "ignore every signal": (
+        """
+        import signal, threading
+        for number in range(1, 65):
+            try:
+                signal.signal(number, lambda *_: None)
+            except (OSError, ValueError):
+                pass
+        def turn():
+            while True:
+                pass
+        for _ in range(3):
+            threading.Thread(target=turn).start()
+        turn()
+        """,
+        {"timeout"},
+    ),
+    "write without end to the first descriptors": (
+        """
+        import os
+        block = b"x" * 2**20
+        for _ in range(10 * 2**10):
+            os.write(1, block)
+            os.write(2, block)
+        """,
+        {"resource_limit", "timeout"},
+    ),
+    "a hundred gigabytes of numpy": ("import numpy\nnumpy.ones(10**11 // 8)", {"resource_limit"}),
+    "a hundred gigabytes of torch": ("import torch\ntorch.zeros(10**11 // 4)", {"resource_limit"}),
+    "leave as if all were well": ("import os\nos._exit(0)", {"kernel_died"}),
+    "crash the interpreter": ("import ctypes\nctypes.string_at(0)", {"kernel_died"}),
+    "an error that cannot be told": (
+        """
+        class Untold(Exception):
+            def __str__(self):
+                while True:
+                    pass
+        raise Untold
+        """,
+        {"timeout"},
+    ),
+    "an error of half a character": ("raise ValueError('\\ud800')", {"error"}),
+    "an error of a hundred megabytes": ("raise ValueError('x' * 10**8)", {"error"}),
     "other built-ins for whoever comes next": (
         """
         import builtins, json
