@@ -1,11 +1,16 @@
 """What all commands share: where they print, how, and the options that several of them have."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+# Control characters, those that turn the direction of text, and halves of characters.
+COMMANDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 console = Console()
 complaints = Console(stderr=True)
@@ -27,6 +32,11 @@ def table_of(frame: Any, title: str) -> Table:
     return table
 
 
+def printable(text: str) -> str:
+    """Return text that says what stands in it, and commands no terminal."""
+    return COMMANDS.sub(lambda character: ascii(character[0])[1:-1], text)
+
+
 def plain(text: str) -> str:
     """Return text that rich prints as it is, brackets too."""
-    return text.replace("[", r"\[")
+    return escape(printable(text))

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from course_utils import cluster
-from course_utils.cli.console import Jobs, Numbers, Scheduler, complaints, console, plain
+from course_utils.cli.console import Jobs, Numbers, Scheduler, complaints, console, plain, printable
 from course_utils.errors import CourseError, RunError
 
 app = typer.Typer()
@@ -139,7 +139,7 @@ def grade(  # noqa: PLR0917 (typer takes each option as a parameter)
         def tell(done: int, total: int, words: str) -> None:
             progress.update(bar, completed=done, total=total, description=plain(words))
             if not console.is_terminal:
-                print(f"{done}/{total} {words}", flush=True)
+                print(f"{done}/{total} {printable(words)}", flush=True)
 
         graded = grade_submissions(
             submissions,

@@ -1,5 +1,6 @@
 """What students get back, and what the instructor sees of all of them on one page."""
 
+import hashlib
 import re
 import statistics
 import zipfile
@@ -29,6 +30,7 @@ STATES = {
 """What each state of a result says to people."""
 
 BINS = 5
+LONGEST_NAME = 40
 SLOWEST = 15
 
 
@@ -101,14 +103,22 @@ def write_feedback_zip(folder: Path, book: Gradebook) -> tuple[Path, list[str]]:
             number = student.participant if by_participant else student.id
             if not number.isdecimal():
                 unknown.append(student.id)
-                number = f"id-{student.id}"  # never a number that may be somebody else's
+                number = f"id-{_in_a_path(student.id)}"  # never a number that may be somebody else's
             # Moodle splits at underscores.
-            name = re.sub(r"[\W_]+", " ", student.name or student.id).strip()
+            name = re.sub(r"[\W_]+", " ", student.name or student.id).strip()[:LONGEST_NAME]
             member = f"{name}_{number}_assignsubmission_file_/feedback.html"
             content = (folder / "feedback" / student.id / "feedback.html").read_bytes()
             # A fixed date, so that the same feedback gives the same bytes.
             packed.writestr(zipfile.ZipInfo(member), content, zipfile.ZIP_DEFLATED)
     return archive, unknown
+
+
+def _in_a_path(identity: str) -> str:
+    """Return an id as part of a file's name that unpacks to one file of its own on any system."""
+    shown = re.sub(r"[^\w.-]+", "-", identity)[:LONGEST_NAME]
+    if shown == identity:
+        return shown
+    return f"{shown}-{hashlib.sha256(identity.encode()).hexdigest()[:6]}"
 
 
 def write_overview(folder: Path, book: Gradebook) -> Path:

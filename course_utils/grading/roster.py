@@ -9,6 +9,7 @@ from pathlib import Path
 from course_utils.grading.tables import Row, known_id, read_table, refuse, same_text
 
 COLUMNS = ("id", "name", "section", "group", "due", "extra time")
+MAX_ID_BYTES = 200  # it becomes the name of a folder
 DAY_FIRST = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y")
 SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::\d{2})?)?")
 SPAN = re.compile(r"(\d+(?:[.,]\d+)?)\s*(days?|d|hours?|h|minutes?|min|m)\b", re.IGNORECASE)
@@ -110,6 +111,8 @@ def _student(row: Row, submissions: Collection[str], listed: Collection[str]) ->
     identity = row["id"]
     if not identity or re.search(r"[/\\:\x00-\x1f]", identity) or identity.startswith("."):
         raise ValueError(f"{identity!r} is no id: expected text without slash, colon and leading dot")
+    if len(identity.encode()) > MAX_ID_BYTES:
+        raise ValueError(f"the id {identity[:20]}… is too long: expected at most {MAX_ID_BYTES} bytes")
     if re.fullmatch(r"\d[.,]\d+E\+\d+", identity):
         raise ValueError(
             f"a spreadsheet has rounded the id to {identity}: make the column text, and fill it anew"

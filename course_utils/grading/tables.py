@@ -18,8 +18,8 @@ from course_utils import paths
 from course_utils.errors import CourseError
 
 DELIMITERS = ",;\t"
-# A spreadsheet takes a cell that begins so for a formula and runs it.
-FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)
+# A spreadsheet takes a cell that begins so for a formula and runs it; an Asian one, wide signs too.
+FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r\n].", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -181,11 +181,18 @@ def _text(file: Path) -> str:
 
 
 def _cell(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip().strip("\ufeff\u200b")
+    text = _lines(text).strip().strip("\ufeff\u200b")
     return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
 def _written(value: object) -> object:
     if isinstance(value, float | None):
         return as_text(value)
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    if not isinstance(value, str):
+        return value
+    text = _lines(value)  # Python 3.11 writes a cell with a return alone as two rows
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
