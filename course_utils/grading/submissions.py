@@ -27,6 +27,7 @@ MAX_TOTAL_BYTES = 8 * 2**30
 MAX_STUDENT_BYTES = 2**28  # of all that one archive of a student unpacks to
 MAX_NAME_BYTES = 200
 MAX_PATH_BYTES = 1000
+LATEST = 250_000_000_000  # seconds; calendars end with the year 9999, file systems do not
 KEPT = {".ipynb", ".py", ".zip"}
 
 # "Ada Lovelace_12345_assignsubmission_file_", and the same without the last line when it is repacked.
@@ -272,7 +273,8 @@ def notebook_of(file: Path, assignments: Sequence[Assignment]) -> str | None:
 
 def _modified(path: Path) -> datetime.datetime:
     files = [path] if path.is_file() else module_files(path)
-    return datetime.datetime.fromtimestamp(max(file.stat().st_mtime for file in files)).astimezone()
+    seconds = min(max(file.stat().st_mtime for file in files), LATEST)
+    return datetime.datetime.fromtimestamp(seconds).astimezone()
 
 
 def _inside(root: Path) -> Path:

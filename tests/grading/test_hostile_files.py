@@ -7,6 +7,7 @@ import shutil
 import stat
 import struct
 import subprocess
+import tempfile
 import time
 import zipfile
 import zlib
@@ -267,6 +268,14 @@ def test_folders_that_no_result_can_be_named_after_are_left_out(tmp_path):
         *["its name is too long, or not text in UTF-8"] * 2,
     ]
     assert "".join(file for file, _ in collected.left_out).isprintable()
+
+
+def test_a_file_of_a_year_beyond_all_calendars_is_late():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:  # other file systems know no such year
+        small = write_assignment(Path(folder) / "private")
+        os.utime(hand_in(Path(folder) / "in", small, "ada", mean=MEAN), (10**13, 10**13))
+        [handed] = collect(Path(folder) / "in", [small], Path(folder) / "kept").handed
+    assert handed.chosen.modified.year > 9000
 
 
 def test_of_a_folder_of_modules_only_files_are_read(tmp_path):
