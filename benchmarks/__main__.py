@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, clips, explanations, grading, simplenet, video, video_training, worlds
+from benchmarks import attention, clips, explanations, grading, many, simplenet, video, video_training, worlds
 from benchmarks.pictures import training_pictures
 from course_utils import paths
 from course_utils.models.simplenet import SimpleNet
@@ -57,6 +57,7 @@ BENCHMARKS = {
     "clips": clips.measure,
     "video": video.measure,
     "grading": grading.measure,
+    "many": many.measure,
     "video_training": video_training.measure,
 }
 

@@ -49,7 +49,7 @@ def measure(folder: Path) -> tuple[list[dict], str]:
 
 
 def _warm_kernel(folder: Path, assignment: Assignment) -> dict:
-    file = _hand_in(folder / "one", assignment, 0, _solved(assignment))
+    file = hand_in(folder / "one", assignment, 0, solved(assignment))
     submission = read_submission(file, assignment)
     questions = [question for question in assignment.questions if question.kind == "code"]
     programs = [
@@ -84,8 +84,8 @@ def _against_nbgrader(folder: Path, assignment: Assignment) -> dict:
     node = _for_nbgrader(assignment)
     _write(node, folder / "source" / "trainer" / f"{NOTEBOOK}.ipynb")
     for number in range(SUBMISSIONS):
-        _hand_in(folder / "submitted", assignment, number, node, below="trainer")
-        _hand_in(folder / "handed_in", assignment, number, _solved(assignment))
+        hand_in(folder / "submitted", assignment, number, node, below="trainer")
+        hand_in(folder / "handed_in", assignment, number, solved(assignment))
     (folder / "nbgrader_config.py").write_text(CONFIGURATION.format(root=str(folder)))
     _nbgrader(folder, "generate_assignment", "trainer")
     started = time.perf_counter()
@@ -124,7 +124,7 @@ def _nbgrader(folder: Path, *words: str) -> None:
         raise RuntimeError(f"nbgrader {' '.join(words)}: {done.stderr[-2000:]}")
 
 
-def _solved(assignment: Assignment) -> NotebookNode:
+def solved(assignment: Assignment) -> NotebookNode:
     node = nbformat.from_dict(assignment.blank)
     for cell in node.cells:
         if source := assignment.solutions.get(cell.metadata.get("question")):
@@ -134,7 +134,7 @@ def _solved(assignment: Assignment) -> NotebookNode:
 
 def _for_nbgrader(assignment: Assignment) -> NotebookNode:
     """Return the solved notebook as nbgrader wants it: a cell of tests, the visible check, a question."""
-    node = _solved(assignment)
+    node = solved(assignment)
     tests = []
     for question in assignment.questions:
         if question.kind == "code":
@@ -162,7 +162,7 @@ def _nbgrader_cell(identity: str, *, solution: bool, grade: bool) -> dict:
     }
 
 
-def _hand_in(folder: Path, assignment: Assignment, number: int, node: NotebookNode, below: str = "") -> Path:
+def hand_in(folder: Path, assignment: Assignment, number: int, node: NotebookNode, below: str = "") -> Path:
     """Write one student's notebook, with the mistake of that number in each answer that allows it."""
     node = nbformat.from_dict(node)
     right, wrong = MISTAKES[number % len(MISTAKES)]
