@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,16 +13,14 @@ from nbformat import NotebookNode
 from course_utils.grading.assignment import Assignment, release_of
 from course_utils.grading.blanks import bare, changed_questions, digest, is_stub, known_blanks
 from course_utils.grading.cells import (
-    MAX_CELL_CHARACTERS,
-    MAX_CELLS,
     MAX_PICTURE_BYTES,
     PNG,
-    RejectedSubmission,
     plain_text,
     read_cells,
-    read_text,
 )
-from course_utils.grading.names import needed, readable_statements, statements, without_magics
+from course_utils.grading.found import Answer, Found, Submission, defines, imports_of, one_answer
+from course_utils.grading.modules import read_modules
+from course_utils.grading.names import readable_statements, without_magics
 from course_utils.grading.questions import AskedQuestion
 from course_utils.notebooks.build import ANSWER_IN_WORDS, CODE_MARK, WORDS_MARK
 
@@ -34,55 +31,6 @@ GIVEN_ID = re.compile(r"cell-[0-9a-f]{12}")
 GIVEN_PROSE = re.compile(r"#{1,3} \d+ · |## Recap|\*\*Question \d+ · ")
 MOST_SPLITS = 10  # cells over which one answer may be split
 PASTED = re.compile(r"\(data:image/png;base64,(?P<content>[A-Za-z0-9+/=\s]+)\)")
-# Folders of a student's repository that hold no answers.
-NO_ANSWERS = {"course_utils", "tests", "instructor", "node_modules", "site-packages"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One question's answer as a student handed it in.
-
-    Attributes:
-        question: the question's id.
-        kind: code or words.
-        text: the answer: source without the mark's line, or Markdown below its mark. Empty where missing; all
-            of them, one below the other, where there are several.
-        state: `missing` is an untouched blank or nothing at all; `duplicate` two different answers.
-        found_by: what led to it, in this order of trust.
-        flags: sentences for the feedback: how it was found where not by its id, what was odd.
-        pictures: PNG files pasted into an answer in words (attachments), by name.
-    """
-
-    question: str
-    kind: Literal["code", "words"]
-    text: str
-    state: Literal["answered", "missing", "duplicate"]
-    found_by: Literal["id", "mark", "name", "position", "below"] | None = None
-    flags: tuple[str, ...] = ()
-    pictures: tuple[tuple[str, bytes], ...] = ()
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What one file, or one folder of ``.py`` files, of a student holds.
-
-    Attributes:
-        file: where it came from.
-        notebook: the notebook's name, such as ``03_simplenet``.
-        version: of the release it began as, or None.
-        answers: by question, in the order of the questions; every question is there.
-        helpers: source of the "your helpers" cells.
-        imports: the import statements of all of the student's cells, one a line, without doubles.
-        modules: for a folder of ``.py`` files: source by module name.
-    """
-
-    file: Path
-    notebook: str
-    version: str | None
-    answers: dict[str, Answer]
-    helpers: str
-    imports: str
-    modules: tuple[tuple[str, str], ...] = ()
 
 
 def read_submission(path: Path, assignment: Assignment) -> Submission:
@@ -94,7 +42,7 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
         RejectedSubmission: it is too large, or cannot be read at all.
     """
     if path.is_dir() or path.suffix == ".py":
-        return _read_modules(path, assignment)
+        return read_modules(path, assignment)
     return _read_notebook(path, assignment)
 
 
@@ -128,19 +76,10 @@ def _read_notebook(path: Path, assignment: Assignment) -> Submission:
         helpers="\n\n".join(
             dict.fromkeys(piece.text for piece in reading.pieces if piece.helpers and piece.text)
         ),
-        imports=_imports(piece.text for piece in reading.pieces if piece.kind == "code" and not piece.given),
+        imports=imports_of(
+            piece.text for piece in reading.pieces if piece.kind == "code" and not piece.given
+        ),
     )
-
-
-def _imports(sources: Any) -> str:
-    lines: dict[str, None] = {}
-    for source in sources:
-        try:
-            found = statements(source)
-        except SyntaxError:
-            continue
-        lines |= dict.fromkeys(" ".join(one.text.split()) for one in found if one.imports)
-    return "\n".join(lines)
 
 
 class _Reading:
@@ -226,42 +165,40 @@ class _Reading:
             code = [piece.text for piece in below if piece.kind == "code" and piece.text]
             text, flags = "\n".join(piece.text for piece in pieces), []
             if self._is_blank(question, text):
-                found = _up_to(code, lambda joined: _defines(joined, question.answers))
+                found = _up_to(code, lambda joined: defines(joined, question.answers))
                 if found is not None and not self._is_blank(question, found):
                     below_blank.append(found)
                 continue
-            if not _defines(text, question.answers):
-                joined = _up_to([text, *code], lambda joined: _defines(joined, question.answers))
+            if not defines(text, question.answers):
+                joined = _up_to([text, *code], lambda joined: defines(joined, question.answers))
                 if joined is not None:
                     text, code = joined, []
                     flags.append("The answer was split over several cells.")
             again = [
-                one for one in code if _defines(one, question.answers) and not self._is_blank(question, one)
+                one for one in code if defines(one, question.answers) and not self._is_blank(question, one)
             ]
-            copies += [_Found(text, pieces[0].found_by, flags)]
-            copies += [_Found(one, "below", []) for one in again]
+            copies += [Found(text, pieces[0].found_by, flags)]
+            copies += [Found(one, "below", []) for one in again]
         if any(piece.kind != "code" for piece in self.pieces if piece.question == question.id) and copies:
             copies[0].flags.append("The answer stood in a cell that is not a code cell.")
         if not copies and below_blank:
             flag = "The answer stood in the cell below the one meant for it."
-            copies = [_Found(text, "below", [flag]) for text in below_blank]
+            copies = [Found(text, "below", [flag]) for text in below_blank]
         if not copies:
             flag = f"The answer was found by its name, `{question.answers}`, not in the cell meant for it."
             elsewhere = [
                 piece.text
                 for piece in self.pieces
-                if piece.kind == "code" and not piece.question and _defines(piece.text, question.answers)
+                if piece.kind == "code" and not piece.question and defines(piece.text, question.answers)
             ]
-            copies = [
-                _Found(text, "name", [flag]) for text in elsewhere if not self._is_blank(question, text)
-            ]
+            copies = [Found(text, "name", [flag]) for text in elsewhere if not self._is_blank(question, text)]
         if not copies and not any(piece.question == question.id for piece in self.pieces):
             between = [piece.text for piece in self._between(question) if piece.kind == "code"]
             text = "\n".join(text for text in between if readable_statements(text))
             if text and not self._is_blank(question, text):
                 flag = f"The answer was found by its place; it does not define `{question.answers}`."
-                copies = [_Found(text, "position", [flag])]
-        return _one(question, copies)
+                copies = [Found(text, "position", [flag])]
+        return one_answer(question, copies)
 
     # ---- words
 
@@ -289,7 +226,7 @@ class _Reading:
             prose = [piece for piece in between if piece.kind != "code" and piece.text.strip()]
             if prose:
                 copies.append(_in_words(prose, "position", [flag]))
-        return _one(question, copies)
+        return one_answer(question, copies)
 
     # ---- places
 
@@ -338,45 +275,8 @@ class _Reading:
         return question.kind == "code" and is_stub(text, self.assignment.answer_cell(question.id).source)
 
 
-@dataclass
-class _Found:
-    text: str
-    found_by: Literal["id", "mark", "name", "position", "below"]
-    flags: list[str]
-    pictures: dict[str, bytes] = field(default_factory=dict)
-
-
-def _one(question: AskedQuestion, copies: list[_Found]) -> Answer:
-    if not copies:
-        return Answer(question.id, question.kind, "", "missing")
-    different = {digest(copy.text, question.kind): copy for copy in reversed(copies)}
-    pictures = {name: content for copy in copies for name, content in copy.pictures.items()}
-    flags = [flag for copy in different.values() for flag in copy.flags]
-    if len(copies) > 1:
-        flags.append(
-            "The answer stood in the notebook more than once, each time the same."
-            if len(different) == 1
-            else f"There were {len(different)} different answers; keep one and hand the notebook in again."
-        )
-    first = copies[0]
-    answer = Answer(
-        question.id,
-        question.kind,
-        first.text,
-        "answered",
-        first.found_by,
-        tuple(dict.fromkeys(flags)),
-        tuple(sorted(pictures.items())),
-    )
-    if len(different) == 1:
-        return answer
-    return replace(
-        answer, state="duplicate", text="\n\n".join(copy.text for copy in reversed(different.values()))
-    )
-
-
-def _in_words(pieces: list[_Piece], found_by: str, flags: list[str]) -> _Found:
-    found = _Found("", found_by, flags)
+def _in_words(pieces: list[_Piece], found_by: str, flags: list[str]) -> Found:
+    found = Found("", found_by, flags)
     for piece in pieces:
         for name, bundle in piece.attachments.items():
             content = bundle.get("image/png") if isinstance(bundle, dict) else None
@@ -393,7 +293,7 @@ def _in_words(pieces: list[_Piece], found_by: str, flags: list[str]) -> _Found:
     return found
 
 
-def _keep_picture(found: _Found, name: str, content: Any) -> None:
+def _keep_picture(found: Found, name: str, content: Any) -> None:
     text = content if isinstance(content, str) else ""
     try:
         picture = base64.b64decode("".join(text.split()), validate=True)
@@ -413,17 +313,6 @@ def _up_to(texts: list[str], enough: Callable[[str], bool]) -> str | None:
     return None
 
 
-def _defines(text: str, name: str) -> bool:
-    return name in _defined(text)
-
-
-@functools.lru_cache(MAX_CELLS)  # each question looks for its name in the same cells
-def _defined(text: str) -> frozenset[str]:
-    # `name = lesson.go_on_with(...)` is the notebook's own line.
-    own = [part for part in readable_statements(text) if not part.imports and "lesson" not in part.uses]
-    return frozenset(name for part in own for name in part.binds)
-
-
 def _is_prose(text: str) -> bool:
     return bool(text.strip()) and not readable_statements(text)
 
@@ -437,65 +326,6 @@ def _has_tag(cell: NotebookNode, tag: str) -> bool:
     return isinstance(tags, list) and tag in tags
 
 
-def _read_modules(path: Path, assignment: Assignment) -> Submission:
-    files = [path] if path.is_file() else module_files(path)
-    modules = {_module_name(file, path): plain_text(read_text(file)) for file in files}
-    if not modules:
-        raise RejectedSubmission(f"{path.name} holds no notebook and no .py file.")
-    if sum(map(len, modules.values())) > MAX_CELL_CHARACTERS:
-        raise RejectedSubmission(f"{path.name} has more than {MAX_CELL_CHARACTERS} characters of Python.")
-    return Submission(
-        file=path,
-        notebook=assignment.name,
-        version=None,
-        answers={
-            question.id: _module_answer(question, modules, assignment) for question in assignment.questions
-        },
-        helpers="",
-        imports=_imports(modules.values()),
-        modules=tuple(modules.items()) if path.is_dir() else (),
-    )
-
-
-def module_files(folder: Path) -> list[Path]:
-    """Return the ``.py`` files of a student's folder, without hidden and empty ones and copies of the course.
-
-    A link may lead to anything that whoever grades can read, so none is followed.
-    """
-    files = []
-    for file in sorted(folder.rglob("*.py")):
-        parts = file.relative_to(folder).parts
-        skipped = any(part in NO_ANSWERS or part.startswith((".", "_")) for part in parts[:-1])
-        named = not skipped and not parts[-1].startswith("._") and all(_is_name(part) for part in parts)
-        if named and file.is_file() and not file.is_symlink() and file.stat().st_size:
-            files.append(file)
-    return files
-
-
-def _is_name(part: str) -> bool:
-    return part.removesuffix(".py").isidentifier()
-
-
-def _module_name(file: Path, root: Path) -> str:
-    return ".".join(file.relative_to(root if root.is_dir() else root.parent).with_suffix("").parts)
-
-
-def _module_answer(question: AskedQuestion, modules: dict[str, str], assignment: Assignment) -> Answer:
-    if question.kind == "words":
-        return Answer(question.id, question.kind, "", "missing")
-    blank = digest(assignment.answer_cell(question.id).source, "code")
-    copies = []
-    for name, source in modules.items():
-        if _defines(source, question.answers):
-            rests_on = needed(
-                [part for part in readable_statements(source) if not part.imports], {question.answers}
-            )
-            text = "\n\n\n".join(part.text for part in rests_on)
-            if digest(text, "code") != blank:
-                copies.append(_Found(text, "name", [f"The answer was found in {name}.py."]))
-    return _one(question, copies)
-
-
 def question_ids(node: NotebookNode) -> set[str]:
     """Return the ids of the questions that a notebook's cells answer, by their ids and marks."""
     found = set()
@@ -504,16 +334,3 @@ def question_ids(node: NotebookNode) -> set[str]:
         found |= {one.removeprefix("question-") for one in identities if isinstance(one, str)}
         found |= {mark["id"] for marks in (CODE_MARK, WORDS_MARK) for mark in marks.finditer(cell.source)}
     return found
-
-
-def answers_any(files: list[Path], assignment: Assignment) -> bool:
-    """Return whether one of these ``.py`` files defines what a code question of the assignment asks for."""
-    names = [question.answers for question in assignment.questions if question.answers]
-    for file in files:
-        try:
-            parts = readable_statements(plain_text(read_text(file)))
-        except RejectedSubmission:
-            continue
-        if any(part.binds & set(names) and not part.imports for part in parts):
-            return True
-    return False

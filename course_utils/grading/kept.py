@@ -9,8 +9,8 @@ from typing import Any
 from nbformat import NotebookNode
 
 from course_utils import paths
-from course_utils.grading.answers import Answer
 from course_utils.grading.cells import MAX_PICTURE_BYTES, PNG, read_cells
+from course_utils.grading.found import Answer
 
 MOST_FIGURES = 60
 MOST_TEXT = 100_000  # characters of a cell's output; a recorded number stands in a short one

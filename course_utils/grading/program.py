@@ -12,8 +12,8 @@ import textwrap
 import nbformat
 from nbformat import NotebookNode
 
-from course_utils.grading.answers import Submission
 from course_utils.grading.assignment import Assignment
+from course_utils.grading.found import Submission
 from course_utils.grading.names import BUILTINS, Statement, needed, statements, undefined
 from course_utils.grading.questions import AskedQuestion
 

@@ -29,6 +29,7 @@ TEMPORARY_BYTES = 2 * 2**30
 COURSE = ("course_utils", "data_manifests", "reference_runs", "notebooks")
 """What a program sees of the course's repository; ``instructor/`` beside them is what it must not see."""
 
+GPUS = "nvidia*"  # in /dev
 CACHE = "/tmp/cache"
 FIRST_USER = 2**30  # beyond all that systems give away
 CAP_SYS_ADMIN = 21
@@ -220,7 +221,7 @@ def _course() -> list[str]:
 
 
 def _gpus() -> list[str]:
-    devices = sorted(map(str, Path("/dev").glob("nvidia*")))
+    devices = sorted(map(str, Path("/dev").glob(GPUS)))
     words = [word for device in devices for word in ("--dev-bind", device, device)]
     if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
         words += ["--setenv", "CUDA_VISIBLE_DEVICES", visible]

@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 
 from course_utils import paths
 from course_utils.errors import CourseError, RunError
-from course_utils.grading.answers import NO_ANSWERS, answers_any, module_files, question_ids, read_submission
+from course_utils.grading.answers import question_ids, read_submission
 from course_utils.grading.assignment import Assignment, release_of
 from course_utils.grading.cells import MAX_BYTES, RejectedSubmission, read_cells
+from course_utils.grading.modules import NO_ANSWERS, answers_any, module_files
 
 RULE = (
     "Of several versions of a notebook, the last one before the due time counts, or the last of all where"

@@ -13,9 +13,10 @@ from typing import Any
 from nbformat import NotebookNode
 
 from course_utils import paths
-from course_utils.grading.answers import Answer, Submission, read_submission
+from course_utils.grading.answers import read_submission
 from course_utils.grading.assignment import Assignment
 from course_utils.grading.cells import RejectedSubmission
+from course_utils.grading.found import Answer, Submission
 from course_utils.grading.judge import tail
 from course_utils.grading.kept import keep_answer, keep_run
 from course_utils.grading.names import needed, statements

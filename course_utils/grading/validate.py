@@ -8,9 +8,10 @@ from typing import Literal
 
 import nbformat
 
-from course_utils.grading.answers import Answer, Submission, read_submission
+from course_utils.grading.answers import read_submission
 from course_utils.grading.assignment import Assignment, with_what_it_needs
 from course_utils.grading.cells import read_cells
+from course_utils.grading.found import Answer, Submission
 from course_utils.grading.names import statements, without_magics
 from course_utils.grading.program import barred_modules, program, undefined_names
 from course_utils.grading.questions import AskedQuestion

@@ -10,10 +10,11 @@ from nbformat import NotebookNode
 
 from course_utils import paths
 from course_utils.errors import CourseError
-from course_utils.grading.answers import Answer, Submission, question_ids, read_submission
+from course_utils.grading.answers import question_ids, read_submission
 from course_utils.grading.assignment import Assignment, assignments_at_hand, question_texts, release_of
 from course_utils.grading.blanks import changed_questions
 from course_utils.grading.cells import read_cells
+from course_utils.grading.found import Answer, Submission
 from course_utils.grading.names import needed, statements
 from course_utils.grading.submissions import notebook_of
 from course_utils.notebooks.build import CODE_MARK, WORDS_MARK, write_notebook

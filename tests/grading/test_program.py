@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from course_utils.errors import CourseError
-from course_utils.grading.answers import Answer, Submission
 from course_utils.grading.assignment import assignment_names, load_assignment
+from course_utils.grading.found import Answer, Submission
 from course_utils.grading.names import needed, statements, undefined
 from course_utils.grading.program import barred_modules, preamble, program, undefined_names
 

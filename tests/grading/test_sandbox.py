@@ -102,6 +102,15 @@ def test_there_is_no_network_and_no_host_behind_localhost():
 
 
 @needs_sandbox
+def test_gpus_are_there_only_when_asked_for(monkeypatch):
+    monkeypatch.setattr(sandbox, "GPUS", "kmsg")  # a device that every machine has, and a sandbox not
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    seen = "[os.path.exists('/dev/kmsg'), os.environ.get('CUDA_VISIBLE_DEVICES')]"
+    assert look(seen) == [False, None]
+    assert look(seen, gpu=True) == [True, "1"]
+
+
+@needs_sandbox
 def test_a_module_that_may_not_answer_is_not_there():
     without = ["captum", "course_utils.explain", "course_utils.heatmaps", "sklearn.svm", "no_such_module"]
     names = [*without[:4], "captum.attr", "course_utils.explain.maps", "course_utils.errors"]
