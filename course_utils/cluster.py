@@ -57,9 +57,13 @@ def connected(scheduler: str | None) -> Iterator[str]:
         yield "this machine"
         return
     from distributed import Client
+    from distributed.utils import silence_logging_cmgr
 
     address = _address(scheduler)
-    with Client(address, timeout=CONNECT_SECONDS, set_as_default=False) as client:
+    with (
+        silence_logging_cmgr(logging.CRITICAL),  # what is lost is said in words, without its traceback
+        Client(address, timeout=CONNECT_SECONDS, set_as_default=False) as client,
+    ):
         _refuse_another_course(client, scheduler)
         _connection = client
         try:

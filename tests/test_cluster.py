@@ -20,7 +20,7 @@ from course_utils import cluster, paths
 from course_utils.cluster import WorkerLost, cancelled, connected, work
 from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import prepare
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, RunError
 from course_utils.notebooks.catalogue import Notebook
 from course_utils.notebooks.run import read_run, run
 
@@ -159,6 +159,20 @@ def test_another_version_of_the_course_is_refused(tmp_path):
         connected(started.scheduler),
     ):
         pass
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_gone_is_said_in_words(tmp_path, capfd):
+    with (
+        cluster_of(tmp_path, 1) as started,
+        pytest.raises(RunError, match="The scheduler is gone"),
+        connected(started.scheduler),
+    ):
+        items = work(wait_in_vain, ["", str(tmp_path / "note")])
+        next(items)
+        started.processes[0].kill()
+        next(items)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_gpu_is_given_to_one_item_at_a_time(two_workers, tmp_path):
