@@ -98,7 +98,7 @@ def draw_memory(seen: list[tuple[float, float]], file: Path) -> str:
     minutes, megabytes = np.transpose(seen) / [[60], [1]]
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     axes.plot(minutes, megabytes)
-    axes.set(xlabel="minutes", ylabel="grader's memory (MB)", ylim=(0, None))
+    axes.set(xlabel="minutes", ylabel="grader's memory (MB)", ylim=(0, 1.2 * megabytes.max()))
     axes.set_title(f"{SUBMISSIONS} submissions, one of {HOSTILE_EACH} hostile")
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file)

@@ -33,6 +33,13 @@ Result = TypeVar("Result")
 
 CONNECT_SECONDS = 10
 NOWHERE_ELSE = "127.0.0.1:0"
+SETTINGS = {
+    # Messages that dask keeps to be looked at, each with all that was sent.
+    "distributed.admin.low-level-log-length": 10,
+    # The page that each local scheduler and worker serves has nothing on it.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 
 _connection: "Client | None" = None
 
@@ -56,11 +63,13 @@ def connected(scheduler: str | None) -> Iterator[str]:
     if scheduler is None:
         yield "this machine"
         return
+    import dask
     from distributed import Client
     from distributed.utils import silence_logging_cmgr
 
     address = _address(scheduler)
     with (
+        dask.config.set(SETTINGS),
         silence_logging_cmgr(logging.CRITICAL),  # what is lost is said in words, without its traceback
         Client(address, timeout=CONNECT_SECONDS, set_as_default=False) as client,
     ):
@@ -148,9 +157,11 @@ def workers(jobs: int | None = None, *, processes: bool = False, gpu: bool = Fal
         finally:
             _connection.cancel(list(pool.waiting.futures))
         return
+    import dask
     from distributed import Client
 
     with (
+        dask.config.set(SETTINGS),
         _local_cluster(jobs or os.cpu_count() or 1, processes, gpu) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
@@ -284,26 +295,22 @@ def _each(function: Callable[[Item], Result], items: list[Item]) -> list[Result]
 
 @contextmanager
 def _local_cluster(jobs: int, processes: bool, gpu: bool) -> Iterator[Any]:
-    import dask
     from distributed import LocalCluster
 
-    # A port of this machine is open to all its users: processes talk TLS, threads need none, and the page
-    # that every scheduler serves has nothing on it.
-    pages = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+    # A port of this machine is open to all its users: processes talk TLS, threads need none.
     size = {"n_workers": jobs, "threads_per_worker": 1} if processes else {"n_workers": 1}
     size |= {} if processes else {"threads_per_worker": jobs}
     try:
-        with dask.config.set(pages):
-            cluster = LocalCluster(
-                **size,
-                processes=processes,
-                security=processes or None,
-                dashboard_address=NOWHERE_ELSE,
-                worker_dashboard_address=NOWHERE_ELSE,
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-                resources={"GPU": _gpus()} if gpu else None,
-            )
+        cluster = LocalCluster(
+            **size,
+            processes=processes,
+            security=processes or None,
+            dashboard_address=NOWHERE_ELSE,
+            worker_dashboard_address=NOWHERE_ELSE,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+            resources={"GPU": _gpus()} if gpu else None,
+        )
     except RuntimeError as error:
         raise CourseError(
             f"Processes that share the work could not be started ({error}). In a script of your own, put what"
