@@ -1,7 +1,7 @@
 """``course data``: data sets."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -11,7 +11,9 @@ from course_utils import cluster, paths
 from course_utils.cli.console import Out, Scheduler, console, plain, table_of
 from course_utils.errors import CourseError
 
-app = typer.Typer(no_args_is_help=True, help="Data sets: list, show, prepare, check, audit, pack, unpack.")
+app = typer.Typer(
+    no_args_is_help=True, help="Data sets: list, prepare, merge, crop, check, audit, export, pack."
+)
 
 
 @app.command("list")
@@ -42,7 +44,7 @@ def data_show(name: Annotated[str, typer.Argument(help="A data set's name.")]) -
 def data_prepare(  # noqa: PLR0917 (typer takes each option as a parameter)
     name: Annotated[str | None, typer.Argument(help="A data set's name.")] = None,
     folder: Annotated[
-        Path | None, typer.Option("--folder", help="Your own folder, which holds real/ and fake/.")
+        Path | None, typer.Option("--folder", help="Your own: real/ and fake/, or annotated.")
     ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="How many side by side; one a core by default.")
@@ -58,7 +60,6 @@ def data_prepare(  # noqa: PLR0917 (typer takes each option as a parameter)
     """Read every file once and write the sample table; go on where an earlier try stopped."""
     from course_utils.data.manifest import load_manifest
     from course_utils.data.prepare import prepare, prepare_folder
-    from course_utils.data.samples import class_balance
 
     if (name is None) == (folder is None):
         raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")
@@ -67,11 +68,59 @@ def data_prepare(  # noqa: PLR0917 (typer takes each option as a parameter)
             prepared = prepare_folder(folder, jobs=jobs)
         else:
             prepared = prepare(load_manifest(name).choose(splits, frames), jobs=jobs)
-    console.print(table_of(class_balance(prepared.samples).reset_index(), prepared.name))
-    for item in prepared.left_out:
-        console.print(f"left out: {plain(f'{item.path}: {item.reason}')}", soft_wrap=True)
-    left_out = f"{len(prepared.left_out)} files left out"
-    console.print(f"{len(prepared.samples)} samples, {left_out}; {prepared.opened} files opened.")
+    _print(prepared)
+
+
+@app.command("merge")
+def data_merge(
+    name: Annotated[str, typer.Argument(help="What the new data set is called.")],
+    sources: Annotated[list[str], typer.Option("--from", help="A data set; give two or more.")],
+    ratios: Annotated[
+        str, typer.Option("--ratios", help="Shares of train, val and test; whole groups are dealt out.")
+    ] = "0.7,0.15,0.15",
+    scheduler: Scheduler = None,
+) -> None:
+    """Make one data set of all that others hold, split anew; their pictures stay where they are."""
+    from course_utils.data.derive import merge, read_ratios
+
+    with cluster.connected(scheduler):
+        _print(merge(name, sources, read_ratios(ratios)))
+
+
+@app.command("crop")
+def data_crop(
+    name: Annotated[str, typer.Argument(help="A data set's name.")],
+    to: Annotated[str, typer.Option("--to", help="What the new data set is called.")],
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="How many side by side; one a core by default.")
+    ] = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Make a data set of the heads in the pictures of another; go on where an earlier try stopped."""
+    from course_utils.data.derive import crop
+
+    with cluster.connected(scheduler):
+        _print(crop(to, name, jobs=jobs))
+
+
+@app.command("export")
+def data_export(
+    name: Annotated[str, typer.Argument(help="A data set's name.")],
+    form: Annotated[
+        Literal["yolo", "list"],
+        typer.Option("--format", help="yolo: a name.txt beside each name.jpg; list: train.txt, …"),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new folder.")],
+) -> None:
+    """Copy a data set's pictures to a folder, with annotations that other programs read."""
+    from course_utils.data.export import export
+    from course_utils.data.prepare import load_dataset
+
+    prepared = load_dataset(name)
+    count = export(prepared, form, out)
+    print(f"{count} pictures in {out}; `course data prepare --folder {out}` reads them again.")
+    if prepared.manifest.may_show != "yes":
+        console.print(f"Before you hand them on: {plain(' '.join(prepared.manifest.terms.split()))}")
 
 
 @app.command("check")
@@ -132,6 +181,19 @@ def data_unpack(archive: Annotated[Path, typer.Argument(help="What `course data 
 
     prepared = unpack(archive)
     console.print(table_of(class_balance(prepared.samples).reset_index(), prepared.name))
+
+
+def _print(prepared: Any) -> None:
+    from course_utils.data.samples import class_balance
+
+    sources = prepared.samples.groupby("dataset")
+    for source, samples in sources if sources.ngroups > 1 else ():
+        console.print(table_of(class_balance(samples).reset_index(), f"{source} in {prepared.name}"))
+    console.print(table_of(class_balance(prepared.samples).reset_index(), prepared.name))
+    for item in prepared.left_out:
+        console.print(f"left out: {plain(f'{item.path}: {item.reason}')}", soft_wrap=True)
+    left_out = f"{len(prepared.left_out)} files left out"
+    console.print(f"{len(prepared.samples)} samples, {left_out}; {prepared.opened} files opened.")
 
 
 def _is_here(manifest: Any) -> bool:

@@ -34,6 +34,7 @@ from course_utils.data.video import read_frames
 # JPEG at quality 95 with all the colour: a quarter of the size of PNG, written five times as fast, and 48 dB
 # from it, where c23 is 42 dB from what was filmed. All are alike, so that no file tells what it shows.
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+PARAMETERS = {".jpg": JPEG, ".png": []}
 RECORD = "crops.json"
 ABANDONED = 3600  # seconds after which an unfinished folder is nobody's: one video takes far less
 
@@ -157,9 +158,10 @@ class Cutter:
         crops = []
         for number, picture in read_frames(self.root / columns["path"], list(boxes)):
             x, y, side = square_crop(boxes[number], picture.shape[1], picture.shape[0])
-            _write(folder / f"{number:05}.jpg", picture[y : y + side, x : x + side, ::-1], JPEG)
+            crop = encode(".jpg", picture[y : y + side, x : x + side])
+            (folder / f"{number:05}.jpg").write_bytes(crop)
             if number in masks:
-                _write(folder / f"{number:05}_mask.png", masks[number], [])
+                (folder / f"{number:05}_mask.png").write_bytes(encode(".png", masks[number]))
             crops.append(Crop(frame=number, square=(x, y, side), box=boxes[number], mask=number in masks))
         return crops
 
@@ -183,18 +185,17 @@ def cut_videos(
     _remove_abandoned(folder)
     total = sum(len(scene.videos) for scene in scenes)
     cut = partial(_cut, found.root, folder, manifest.frames)
-    threads = cv2.getNumThreads()
     try:
-        cv2.setNumThreads(1)  # one video a core is faster than all cores on one
-        with bar([], progress, total=total, desc=f"Cutting {manifest.name}", unit="video") as shown:
+        with (
+            one_core_each(),
+            bar([], progress, total=total, desc=f"Cutting {manifest.name}", unit="video") as shown,
+        ):
             # Threads will do: decoding, detecting and encoding leave the interpreter's lock.
             for scene, records in work(cut, scenes, jobs=jobs):
                 shown.update(len(scene.videos))
                 yield from zip((columns for columns, _ in scene.videos), records, strict=True)
     except OSError as error:
         raise paths.cannot_write(folder, error) from error
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _cut(root: Path, folder: Path, sampling: Sampling, scene: Scene) -> list[CropRecord]:
@@ -258,6 +259,19 @@ def _remove_abandoned(folder: Path) -> None:
                 shutil.rmtree(made)
 
 
-def _write(file: Path, picture: np.ndarray, parameters: list[int]) -> None:
-    _, data = cv2.imencode(file.suffix, np.ascontiguousarray(picture), parameters)
-    file.write_bytes(data.tobytes())
+def encode(extension: str, picture: np.ndarray) -> bytes:
+    """Return a crop (H x W x 3 RGB or H x W grey, uint8) as a ".jpg" or ".png" of the course's own kind."""
+    stored = picture[..., ::-1] if picture.ndim == 3 else picture
+    _, data = cv2.imencode(extension, np.ascontiguousarray(stored), PARAMETERS[extension])
+    return data.tobytes()
+
+
+@contextlib.contextmanager
+def one_core_each() -> Iterator[None]:
+    """Let OpenCV keep to one core: one video or picture a core is faster than all cores on one."""
+    threads = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(1)
+        yield
+    finally:
+        cv2.setNumThreads(threads)

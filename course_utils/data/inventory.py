@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from course_utils import paths
 from course_utils.bars import bar
 from course_utils.cluster import work
+from course_utils.data.annotations import TABLE, read_annotated, table_columns
 from course_utils.data.manifest import Manifest
 from course_utils.data.pictures import EXTENSIONS as PICTURES
 from course_utils.data.pictures import PictureFacts, describe
+from course_utils.data.samples import read_samples
 from course_utils.data.video import EXTENSIONS as VIDEOS
 from course_utils.data.video import describe_video
 from course_utils.errors import CourseError
@@ -69,19 +71,24 @@ def survey(
         trust_inventory: False opens every file, so that damage which left size and time alone is found.
 
     Raises:
-        CourseError: the data folder, a list of splits or metadata are not there or cannot be read, or the
-            disk is full.
+        CourseError: the data folder, a list of splits or metadata are not there or cannot be read, there are
+            faults in the annotations, or the disk is full.
     """
     root = manifest.data_folder()
-    files, closed = _find(root, VIDEOS if manifest.frames else PICTURES)
-    described = manifest.read_all(files, root)
+    if manifest.sources:  # all that it has stands in its table
+        described, closed = table_columns(read_samples(root / TABLE)), []
+        files = [*described, *filter(None, (columns["mask"] for columns in described.values()))]
+    else:
+        files, closed = _find(root, VIDEOS if manifest.frames else PICTURES)
+        form = manifest.annotations
+        described = read_annotated(form, root, files) if form else manifest.read_all(files, root)
     masks = {columns["mask"] for columns in described.values()} & set(files)
     for columns in described.values():
         columns["mask"] = columns["mask"] if columns["mask"] in masks else None
     known = _read_inventories(manifest.name) if trust_inventory else {}
-    facts = {path: known[key] for path in described if (key := _key(root, path)) in known}
+    facts = {path: known[key] for path in described if (key := file_key(root, path)) in known}
     todo = [path for path in described if path not in facts]
-    with _Appender(paths.writable_cache() / manifest.name / "inventory.jsonl") as inventory:
+    with Appender(paths.writable_cache() / manifest.name / "inventory.jsonl") as inventory:
         opened = _open_all(root, todo, describe_video if manifest.frames else describe, jobs)
         shown = progress and bool(todo)
         for entry in bar(opened, shown, total=len(todo), desc=f"Opening {manifest.name}", unit="file"):
@@ -123,7 +130,8 @@ def _relative(path: str, root: Path) -> str:
     return Path(path).relative_to(root).as_posix()
 
 
-def _key(root: Path, path: str) -> tuple[str, int, int]:
+def file_key(root: Path, path: str) -> tuple[str, int, int]:
+    """Return what changes when a file does: its path, size in bytes and time of change."""
     try:
         status = (root / path).stat()
     except OSError:  # a link that leads nowhere, or no right to look: opening it will say so
@@ -142,7 +150,7 @@ def _open_all(
 
 
 def _open(root: Path, describe: Callable[[Path], PictureFacts], path: str) -> Entry:
-    _, size, mtime_ns = _key(root, path)  # before opening: a change meanwhile is noticed next time
+    _, size, mtime_ns = file_key(root, path)  # before opening: a change meanwhile is noticed next time
     return Entry(path=path, size=size, mtime_ns=mtime_ns, facts=describe(root / path))
 
 
@@ -161,17 +169,22 @@ def _read_inventories(name: str) -> dict[tuple[str, int, int], PictureFacts]:
     return known
 
 
-class _Appender:
-    """Appends whole lines to the inventory, each with a single write: a kill can only spoil the last."""
+class Appender:
+    """Appends whole lines of JSON to a file, each with a single write: a kill can only spoil the last."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.file = None
 
-    def __enter__(self) -> "_Appender":
+    def __enter__(self) -> "Appender":
         return self
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: BaseModel) -> None:
+        """Append a line.
+
+        Raises:
+            CourseError: the disk is full, or the cache cannot be written.
+        """
         try:
             if self.file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

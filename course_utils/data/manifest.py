@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from course_utils import paths
+from course_utils.data.annotations import AnnotationForm
 from course_utils.data.layout import LayoutLine, fields_of, inside, read_metadata
 from course_utils.data.recipes import Recipe
 from course_utils.data.sampling import Sampling
@@ -17,6 +18,7 @@ from course_utils.errors import CourseError
 
 NOT_A_MANIFEST = {"published_results"}  # lies in the same folder
 COMPLETE = ".complete.json"  # in the folder of a generated data set
+PREPARED = "prepare.json"  # beside a sample table, written last
 ALL = "all"  # in an edition's counts: all splits, or all labels of a split
 
 
@@ -40,6 +42,10 @@ class Manifest(BaseModel):
     may appear in what others get to see. `frames` says that the data set is one of videos, and which frames
     of each are used. `generate` says that the course makes the data set itself, and how large; it then lies
     in the cache.
+
+    What is what is told by one of four: the `layout` of the paths; `merge`, the names of data sets that this
+    one is all of (see `merge.merge_tables`); `crop`, the one whose heads are cut out (see `heads.cut_heads`);
+    or `annotations`, what lies beside the pictures (see `annotations.read_annotated`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,7 +60,10 @@ class Manifest(BaseModel):
     folder: str = "."
     root: Path | None = None
     generate: Recipe | None = None
-    layout: tuple[LayoutLine, ...]
+    layout: tuple[LayoutLine, ...] = ()
+    merge: tuple[str, ...] = ()
+    crop: str = ""
+    annotations: AnnotationForm | None = None
     labels: dict[str, Literal[0, 1]]
     frames: Sampling | None = None
     splits: dict[str, SplitRule]
@@ -75,6 +84,15 @@ class Manifest(BaseModel):
     def _parts_agree(self) -> "Manifest":
         if self.default_split not in self.splits:
             raise ValueError(f"default_split is {self.default_split!r}; splits has {', '.join(self.splits)}")
+        if sum(map(bool, (self.layout, self.merge, self.crop, self.annotations))) != 1:
+            raise ValueError("expected exactly one of layout, merge, crop and annotations")
+        if self.merge and (len(self.merge) < 2 or len(set(self.merge)) < len(self.merge)):
+            raise ValueError(
+                f"merge names {', '.join(self.merge)}; expected two data sets or more, each once"
+            )
+        kinds = {"ratios", "given"} if self.merge else {"given"}
+        if not self.layout and (odd := {rule.kind for rule in self.splits.values()} - kinds):
+            raise ValueError(f"splits: {min(odd)} needs a layout; expected {' or '.join(sorted(kinds))}")
         for line in self.layout:
             fields = line.fields
             if not line.label and "label" not in fields:
@@ -95,6 +113,11 @@ class Manifest(BaseModel):
     def rule(self) -> SplitRule:
         """The rule of the default split."""
         return self.splits[self.default_split]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the data sets that this one is made of; none for most."""
+        return self.merge or ((self.crop,) if self.crop else ())
 
     def parse(self, path: str, told: Callable[[str], dict] | None = None) -> dict[str, str] | None:
         """Return the columns of a file, all but the split; None if no layout line describes it.
@@ -164,13 +187,25 @@ class Manifest(BaseModel):
         place = self.generated_in(paths.writable_cache())
         paths.write_json(place / COMPLETE, self.generate.model_dump(mode="json"))
 
+    def made(self) -> Path | None:
+        """Return the folder of what was made of other data sets, in the first cache that has it."""
+        places = [self.place_in(cache) for cache in paths.cache_roots()] if self.sources else []
+        return next((place for place in places if (place / PREPARED).is_file()), None)
+
     def data_folder(self) -> Path:
-        """Return the folder that the layout's paths are relative to.
+        """Return the folder that paths are relative to.
 
         Raises:
             CourseError: it is not there. Three lines: which data sets exist, how to get this one, what to
                 type.
         """
+        if self.sources and not (made := self.made()):
+            raise CourseError(
+                f"{self.name} is not made yet. It is made of {' and '.join(self.sources)}: with them here,"
+                f" type `course data prepare {self.name}`."
+            )
+        if self.sources:
+            return made
         if self.generate and not (made := self.generated()):
             raise CourseError(
                 f"{self.name} is not generated yet. It needs no download: type `course data prepare"
@@ -230,6 +265,15 @@ def load_manifest(name: str) -> Manifest:
         f"There is no data set {name!r}. There are: {', '.join(manifest_names())}. For pictures of your own,"
         " type `course data prepare --folder PATH`."
     )
+
+
+def refuse_rings(manifest: Manifest, above: tuple[str, ...] = ()) -> None:
+    """Raise a CourseError if a data set is made of itself, or of one that is made of it, or of an unknown."""
+    if manifest.name in above:
+        ring = ", which is made of ".join((*above[above.index(manifest.name) :], manifest.name))
+        raise CourseError(f"{ring}: no data set is made of itself. Change `merge` or `crop` in a manifest.")
+    for name in manifest.sources:
+        refuse_rings(load_manifest(name), (*above, manifest.name))
 
 
 def read_manifest(file: Path, own: bool = False) -> Manifest:

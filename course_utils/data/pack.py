@@ -14,13 +14,15 @@ from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
 from course_utils.bars import bar
+from course_utils.data.annotations import TABLE
 from course_utils.data.manifest import Manifest
 from course_utils.data.pictures import EXTENSIONS, describe
 from course_utils.data.prepare import PreparedDataset, adopt
-from course_utils.data.samples import SAMPLE_COLUMNS, read_samples
+from course_utils.data.samples import SAMPLE_COLUMNS, read_samples, write_samples
+from course_utils.data.splits import GivenSplit
 from course_utils.errors import CourseError
 
-LIST, TABLE, PICTURES = "pack.json", "samples.parquet", "pictures"
+LIST, PICTURES = "pack.json", "pictures"
 
 
 class PackList(BaseModel):
@@ -62,6 +64,9 @@ def pack(prepared: PreparedDataset, archive: Path, progress: bool = True) -> str
         "frames": None,
         "splits": {manifest.default_split: manifest.rule},
     }
+    if not manifest.layout:
+        given = {"splits": {"given": GivenSplit(kind="given")}, "default_split": "given"}
+        alone |= {"merge": (), "crop": "", "annotations": "table"} | given
     listed = PackList(manifest=manifest.model_copy(update=alone), sha256={})
     pictures = sorted({*prepared.samples["path"], *prepared.samples["mask"].dropna()})
     with paths.atomic_write(archive) as temporary:
@@ -112,6 +117,8 @@ def unpack(archive: Path, progress: bool = True) -> PreparedDataset:
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise _refused(archive, f"it is no zip file, or only part of one ({error})") from error
     samples = read_samples(folder / TABLE)
+    if listed.manifest.annotations:  # no path says what a picture is: the table stays beside them
+        write_samples(folder / PICTURES / TABLE, samples)
     lacking = {f"{PICTURES}/{path}" for path in (*samples["path"], *samples["mask"].dropna())} - set(
         listed.sha256
     )

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,16 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
+from course_utils.data.annotations import TABLE, annotated_as
 from course_utils.data.crops import CropRecord, cut_videos
 from course_utils.data.editions import closest_edition, count_by_split
+from course_utils.data.faces import find_detector
 from course_utils.data.generate import generate
+from course_utils.data.heads import cut_heads
 from course_utils.data.inventory import Survey, survey
 from course_utils.data.layout import read_boxes
-from course_utils.data.manifest import Manifest, load_manifest, manifest_names
+from course_utils.data.manifest import PREPARED, Manifest, load_manifest, manifest_names, refuse_rings
+from course_utils.data.merge import link_roots, merge_tables, tell_one_sided
 from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import class_balance, read_samples, sample_table, write_samples
 from course_utils.data.splits import SPLITS, tell_leak
@@ -84,10 +89,10 @@ class PreparedDataset:
         balance = class_balance(self.samples)
         found = "; ".join(f"{row.Index}: {row.real} real, {row.fake} fake" for row in balance.itertuples())
         layout = ", ".join(line.path for line in self.manifest.layout)
+        where = f" A picture counts where its path says so: {layout}." if layout else ""
         return (
-            f"Found in {self.root}: {found}; left out: {len(self.left_out)}. A picture counts where its path"
-            f" says so: {layout}. `course data check {self.name}` lists what is wrong; after a repair, type"
-            f" `course data prepare {self.name}`."
+            f"Found in {self.root}: {found}; left out: {len(self.left_out)}.{where} `course data check"
+            f" {self.name}` lists what is wrong; after a repair, type `course data prepare {self.name}`."
         )
 
 
@@ -98,6 +103,9 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
     Of videos, the chosen frames of each are cut to square crops of the face first, and these are listed: see
     `crops.cut_videos`. Where heads or faces are annotated in pictures, each has a row of its own.
 
+    What is made of other data sets takes their sample tables as they are, and prepares those of them that are
+    not prepared: see `merge.merge_tables` and `heads.cut_heads`.
+
     Killed at any moment, it goes on from where it stopped when it is called again. A file that cannot be used
     is left out and listed with the reason. A split that lets people leak is used, and says so.
 
@@ -107,8 +115,11 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
         progress: show a progress bar.
 
     Raises:
-        CourseError: there is no data, no file fits the layout, none is usable, or the disk is full.
+        CourseError: there is no data, no file fits the layout, none is usable, or the disk is full; or see
+            `annotations.read_annotated`, `merge.merge_tables` and `heads.cut_heads`.
     """
+    if manifest.sources:
+        return _derive(manifest, load_sources(manifest), jobs, progress)
     if manifest.generate:
         generate(manifest, jobs, progress)
     found = survey(manifest, jobs, progress)
@@ -131,9 +142,9 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
         reasons = Counter(item.reason for item in left_out).most_common(3)
         told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
         raise CourseError(f"None of the {len(left_out)} files in {found.root} can be used: {told}.")
-    samples = sample_table([{**row, "dataset": manifest.name} for row in rows])
+    samples = sample_table([{"dataset": manifest.name, **row} for row in rows])
     folder = manifest.place_in(paths.writable_cache())
-    write_samples(folder / "samples.parquet", samples)
+    write_samples(folder / TABLE, samples)
     counts = count_by_split(manifest, [columns for columns, facts in found.pictures if not facts.problem])
     edition, differences = closest_edition(counts, manifest.expects)
     record = Preparation(
@@ -145,15 +156,56 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
         left_out=sorted(left_out, key=lambda item: item.path),
     )
     # Written last: only where it names this manifest and folder does the table beside it count.
-    paths.write_json(folder / "prepare.json", record.model_dump(mode="json"))
+    paths.write_json(folder / PREPARED, record.model_dump(mode="json"))
     return _prepared(manifest, samples, record, paths.writable_cache())
+
+
+def _derive(
+    manifest: Manifest, sources: list[PreparedDataset], jobs: int | None = None, progress: bool = True
+) -> PreparedDataset:
+    """Make the sample table of a data set that is made of others; its root is the table's own folder."""
+    folder, left_out, opened = manifest.place_in(paths.writable_cache()), [], 0
+    if manifest.merge:
+        tables = {source.name: source.samples for source in sources}
+        samples = merge_tables(manifest.name, tables, manifest.rule)
+        link_roots(folder, {source.name: source.root for source in sources})
+        if told := tell_one_sided(samples):
+            print(told)
+    else:
+        (source,) = sources
+        samples, headless, opened = cut_heads(
+            source.samples, source.root, folder, find_detector, jobs=jobs, progress=progress
+        )
+        left_out = [LeftOut(path=path, reason=reason) for path, reason in headless]
+    write_samples(folder / TABLE, samples)
+    record = Preparation(
+        manifest_sha256=_fingerprint(manifest, sources),
+        root=folder,
+        samples=len(samples),
+        opened=opened,
+        edition=None,
+        left_out=left_out,
+    )
+    paths.write_json(folder / PREPARED, record.model_dump(mode="json"))
+    return _prepared(manifest, samples, record, paths.writable_cache())
+
+
+def load_sources(manifest: Manifest) -> list[PreparedDataset]:
+    """Return what a data set is made of, prepared; nothing for most data sets.
+
+    Raises:
+        CourseError: there is no such data set, one is made of itself, or see `prepare`.
+    """
+    refuse_rings(manifest)
+    return [load_dataset(name) for name in manifest.sources]
 
 
 def load_dataset(name: str, splits: str | None = None, frames: str | None = None) -> PreparedDataset:
     """Return the data set `name` from the first cache that has it; prepare it where none has.
 
-    What was prepared from another manifest or another folder does not count. New or changed files are not
-    looked for: `course data prepare` does that.
+    What was prepared from another manifest or another folder does not count, nor what was made of a data set
+    that was prepared anew since, with another table: it is made again. New or changed files are not looked
+    for: `course data prepare` does that.
 
     Args:
         name: the data set's.
@@ -164,33 +216,39 @@ def load_dataset(name: str, splits: str | None = None, frames: str | None = None
         CourseError: there is no such data set, split or choice of frames, or see `prepare`.
     """
     manifest = load_manifest(name).choose(splits, frames)
-    root = generate(manifest) if manifest.generate else manifest.data_folder()
+    sources = load_sources(manifest)
+    root = None
+    if not sources:
+        root = generate(manifest) if manifest.generate else manifest.data_folder()
+    fingerprint = _fingerprint(manifest, sources)
     for cache in paths.cache_roots():
         folder = manifest.place_in(cache)
-        record = _read_record(folder / "prepare.json")
-        if record and record.manifest_sha256 == _fingerprint(manifest) and record.root == root:
-            return _prepared(manifest, read_samples(folder / "samples.parquet"), record, cache)
-    return prepare(manifest)
+        record = _read_record(folder / PREPARED)
+        if record and record.manifest_sha256 == fingerprint and record.root == (root or folder):
+            return _prepared(manifest, read_samples(folder / TABLE), record, cache)
+    return _derive(manifest, sources) if sources else prepare(manifest)
 
 
 def prepare_folder(
     path: Path, name: str | None = None, jobs: int | None = None, progress: bool = True
 ) -> PreparedDataset:
-    """Prepare anybody's own pictures: `real/` and `fake/`, or `{train,val,test}/{real,fake}`.
+    """Prepare anybody's own pictures: `real/` and `fake/`, `{train,val,test}/{real,fake}`, or annotated.
 
     Without split folders, pictures are dealt out by 70, 15 and 15 percent; a real and a fake of the same name
-    go to the same split, for the one may be made from the other. A manifest is written to the user's cache,
-    so that the data set has a name from then on: `name`, or else the folder's own.
+    go to the same split, for the one may be made from the other. Where there are
+    annotations of a published form (see `annotations`), the folders' names say nothing. A manifest is written
+    to the user's cache, so that the data set has a name from then on: `name`, or else the folder's own.
 
     Raises:
         CourseError: the folder is not there or has not that form, the name is taken, or see `prepare`.
     """
     root = Path(path).expanduser().resolve()
     name = name or re.sub(r"\W+", "_", root.name.lower()).strip("_")
+    refuse_no_name(name)
     manifest = _folder_manifest(root, name)
     if name in manifest_names() and load_manifest(name).root != root:
         raise CourseError(f"There is a data set {name} already, elsewhere. Choose another name with --name.")
-    _write_own(manifest)
+    write_own(manifest)
     return prepare(load_manifest(name), jobs, progress)
 
 
@@ -208,7 +266,7 @@ def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
     if own.is_file() and (cache / manifest.name) not in (load_manifest(manifest.name).root or own).parents:
         raise CourseError(f"{manifest.name} is a data set of your own already. To give it up, delete {own}.")
     folder = manifest.place_in(cache)
-    write_samples(folder / "samples.parquet", samples)
+    write_samples(folder / TABLE, samples)
     record = Preparation(
         manifest_sha256=_fingerprint(manifest),
         root=manifest.root,
@@ -217,28 +275,43 @@ def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
         edition=None,
         left_out=[],
     )
-    paths.write_json(folder / "prepare.json", record.model_dump(mode="json"))
-    _write_own(manifest)  # last: until then the name means what it did
+    paths.write_json(folder / PREPARED, record.model_dump(mode="json"))
+    write_own(manifest)  # last: until then the name means what it did
     return _prepared(manifest, samples, record, cache)
 
 
-def _write_own(manifest: Manifest) -> None:
+def refuse_no_name(name: str) -> None:
+    """Raise a CourseError if `name` cannot be that of a data set: it is a file's and a folder's."""
+    if not re.fullmatch(r"[A-Za-z0-9]\w*", name):
+        raise CourseError(f"{name!r} is no name for a data set; expected letters, digits and underscores.")
+
+
+def write_own(manifest: Manifest) -> None:
+    """Write a manifest to the user's cache: from then on the data set has its name.
+
+    Raises:
+        RunError: the disk is full, or the cache cannot be written.
+    """
     with paths.atomic_write(paths.manifests()[0] / f"{manifest.name}.yaml") as temporary:
         content = manifest.model_dump(mode="json", exclude_defaults=True)
         temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def _folder_manifest(root: Path, name: str) -> Manifest:
-    if not re.fullmatch(r"[A-Za-z0-9]\w*", name):
-        raise CourseError(f"{name!r} is no name for a data set; expected letters, digits and underscores.")
-    if all((root / label).is_dir() for label in ("real", "fake")):
-        path, group, split = "{label}/{name:path}.{extension}", "{name}", {"kind": "ratios"}
+    told, split = {}, {"kind": "given"}
+    if form := annotated_as(root):
+        told = {"annotations": form}
+    elif all((root / label).is_dir() for label in ("real", "fake")):
+        told = {"layout": [{"path": "{label}/{name:path}.{extension}", "group": "{name}"}]}
+        split = {"kind": "ratios"}
     elif any((root / split / label).is_dir() for split in SPLITS for label in ("real", "fake")):
-        path, group, split = "{split}/{label}/{name:path}.{extension}", "", {"kind": "folder"}
+        told = {"layout": [{"path": "{split}/{label}/{name:path}.{extension}"}]}
+        split = {"kind": "folder"}
     else:
         raise CourseError(
-            f"{root} has not the expected form: real/ and fake/ folders with pictures, or train/, val/ and"
-            " test/ folders that hold real/ and fake/."
+            f"{root} has not the expected form: real/ and fake/ folders with pictures; train/, val/ and test/"
+            " folders that hold real/ and fake/, or pictures with a name.txt (0 real, 1 fake) beside each"
+            " name.jpg; or train.txt, val.txt and test.txt with a line `path label` a picture."
         )
     return Manifest.model_validate(
         {
@@ -250,7 +323,7 @@ def _folder_manifest(root: Path, name: str) -> Manifest:
             "may_show": "unknown",
             "citation": "",
             "root": root,
-            "layout": [{"path": path, "group": group}],
+            **told,
             "labels": {"real": 0, "fake": 1},
             "splits": {split["kind"]: split},
             "default_split": split["kind"],
@@ -260,7 +333,9 @@ def _folder_manifest(root: Path, name: str) -> Manifest:
 
 def _rows_of_picture(columns: dict, facts: PictureFacts, root: Path) -> list[dict]:
     row = {**columns, "width": facts.width, "height": facts.height}
-    boxes = read_boxes(root / columns["boxes"]) if columns["boxes"] else []
+    boxes = columns["boxes"]  # themselves, or the file that tells them
+    if isinstance(boxes, str):
+        boxes = read_boxes(root / boxes) if boxes else []
     return [{**row, **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))} for box in boxes] or [row]
 
 
@@ -305,8 +380,13 @@ def _nothing_fits(manifest: Manifest, found: Survey) -> CourseError:
     )
 
 
-def _fingerprint(manifest: Manifest) -> str:
-    return hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+def _fingerprint(manifest: Manifest, sources: Sequence[PreparedDataset] = ()) -> str:
+    """Return what changes when a manifest does, or where or what the pictures of its sources are."""
+    made_of = hashlib.sha256(manifest.model_dump_json().encode())
+    for source in sources:
+        made_of.update(f"{source.name} {source.root}".encode())
+        made_of.update(pd.util.hash_pandas_object(source.samples).to_numpy().tobytes())
+    return made_of.hexdigest()
 
 
 def _read_record(file: Path) -> Preparation | None:

@@ -49,6 +49,16 @@ class FolderSplit(_Rule):
         return self.words.get(columns["split"])
 
 
+class GivenSplit(_Rule):
+    """The split is told with the label: by the annotations, or by the table that the data set is made of."""
+
+    kind: Literal["given"]
+
+    def split_of(self, columns: dict[str, str]) -> str | None:
+        """Return "train", "val" or "test"."""
+        return columns["split"]
+
+
 class RatioSplit(_Rule):
     """Groups are dealt out by `train`, `val`, `test` fractions that sum to 1.
 
@@ -161,7 +171,7 @@ class PairSplit(_Rule):
 
 
 SplitRule = Annotated[
-    FolderSplit | RatioSplit | OrderSplit | ListSplit | PairSplit, Field(discriminator="kind")
+    FolderSplit | RatioSplit | OrderSplit | ListSplit | PairSplit | GivenSplit, Field(discriminator="kind")
 ]
 
 
