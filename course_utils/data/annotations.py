@@ -148,7 +148,8 @@ def _read_lists(root: Path, faults: _Faults) -> Iterator[Annotation]:
         name = f"{split}.txt"
         for number, line in _lines(root, name, faults) if (root / name).is_file() else ():
             where = f"{name}, line {number}"
-            path, label = (re.fullmatch(r"(.*?\S)\s+(\S+)", line) or [None, line, ""]).group(1, 2)
+            match = re.fullmatch(r"(.*?\S)\s+(\S+)\s*", line)
+            path, label = match.groups() if match else (line, "")
             yield from _checked(path, label, split, where, faults)
 
 

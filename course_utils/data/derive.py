@@ -5,14 +5,14 @@ from typing import Any
 
 from course_utils.data.manifest import Manifest, load_manifest, manifest_names, refuse_rings
 from course_utils.data.prepare import PreparedDataset, prepare, refuse_no_name, write_own
-from course_utils.data.splits import SPLITS, GivenSplit, RatioSplit
+from course_utils.data.splits import SPLITS, DealtSplit, GivenSplit
 from course_utils.errors import CourseError
 
 LEAST_SHOWN = ("no", "unknown", "yes")
 
 
 def merge(
-    name: str, sources: Sequence[str], rule: RatioSplit, jobs: int | None = None, progress: bool = True
+    name: str, sources: Sequence[str], rule: DealtSplit, jobs: int | None = None, progress: bool = True
 ) -> PreparedDataset:
     """Make one data set of all that others hold, their groups dealt out anew.
 
@@ -59,22 +59,19 @@ def crop(name: str, source: str, jobs: int | None = None, progress: bool = True)
     return _make(manifest, jobs, progress)
 
 
-def read_ratios(words: str) -> RatioSplit:
+def read_ratios(words: str) -> DealtSplit:
     """Return the rule that ``"0.7,0.15,0.15"`` asks for: the shares of train, val and test.
 
     Raises:
         CourseError: these are not three numbers above 0 that sum to 1.
     """
     try:
-        shares = dict(zip(SPLITS, map(float, words.split(",")), strict=True))
-        if min(shares.values()) > 0:
-            return RatioSplit(kind="ratios", **shares)
-    except ValueError:  # pydantic's are among them
-        pass
-    raise CourseError(
-        f"{words!r} are no ratios; expected the shares of train, val and test, three numbers above 0 that sum"
-        " to 1, such as 0.7,0.15,0.15."
-    )
+        return DealtSplit(kind="dealt", **dict(zip(SPLITS, words.split(","), strict=True)))
+    except ValueError as error:  # pydantic's are among them
+        raise CourseError(
+            f"{words!r} are no ratios; expected the shares of train, val and test, three numbers above 0 that"
+            " sum to 1, such as 0.7,0.15,0.15."
+        ) from error
 
 
 def _manifest(name: str, sources: Sequence[str], splits: dict, **told: Any) -> Manifest:

@@ -11,13 +11,15 @@ from pathlib import Path
 import pandas as pd
 
 from course_utils.data.samples import SAMPLE_COLUMNS, class_balance
-from course_utils.data.splits import SPLITS, BoundRule
+from course_utils.data.splits import SPLITS, DealtSplit, GivenSplit
 from course_utils.errors import CourseError
 
 NAMES = ("group", "video", "target", "source")  # what two data sets may call alike and is not the same
 
 
-def merge_tables(name: str, tables: Mapping[str, pd.DataFrame], rule: BoundRule) -> pd.DataFrame:
+def merge_tables(
+    name: str, tables: Mapping[str, pd.DataFrame], rule: DealtSplit | GivenSplit
+) -> pd.DataFrame:
     """Return the sample table of all that `tables` hold, sorted by path, whatever order they come in.
 
     A group, video or person gets its source's name in front, and so does a path: ``rendered/000_003`` is not
@@ -26,7 +28,7 @@ def merge_tables(name: str, tables: Mapping[str, pd.DataFrame], rule: BoundRule)
     Args:
         name: what the whole is called, for messages.
         tables: the sample table of each source, by name.
-        rule: which split a group goes to.
+        rule: which split a group goes to; a `GivenSplit` leaves it where it is in its source.
 
     Raises:
         CourseError: the same data set is in two sources, or a class is missing in a split or altogether.
@@ -41,10 +43,9 @@ def merge_tables(name: str, tables: Mapping[str, pd.DataFrame], rule: BoundRule)
                 )
             home[dataset] = source
     merged = pd.concat([_named(tables[source], source) for source in sorted(tables)], ignore_index=True)
-    merged["split"] = [
-        rule.split_of({"group": group, "split": split})
-        for group, split in zip(merged["group"], merged["split"], strict=True)
-    ]
+    rows = merged[["dataset", "label", "group", "split"]].to_dict("records")
+    bound = rule.bound(Path(), rows)
+    merged["split"] = [bound.split_of(row) for row in rows]
     merged = merged.astype(SAMPLE_COLUMNS).sort_values("path", kind="stable", ignore_index=True)
     _refuse_one_class(name, merged)
     return merged

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,17 +75,47 @@ class RatioSplit(_Rule):
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "RatioSplit":
-        if abs(self.train + self.val + self.test - 1) > 1e-6:
-            raise ValueError(f"train + val + test must be 1, not {self.train + self.val + self.test:g}")
+        _refuse_other_sums(self)
         return self
 
     def split_of(self, columns: dict[str, str]) -> str | None:
         """Return "train", "val" or "test" for the file's `group`."""
-        digest = hashlib.sha256(f"{self.seed}:{columns['group']}".encode()).digest()
-        position = int.from_bytes(digest[:8], "big") / 2**64  # uniform in [0, 1)
+        position = _position(self.seed, columns["group"])
         if position < self.train:
             return "train"
         return "val" if position < self.train + self.val else "test"
+
+
+class DealtSplit(_Rule):
+    """Groups are shuffled and cut by `train`, `val`, `test` fractions that sum to 1, met to within a group.
+
+    Those of each data set, and among them those of reals, of fakes and of both, are cut on their own: a split
+    has its share of each. Where groups come or go, one near a cut may change its split.
+    """
+
+    kind: Literal["dealt"]
+    train: float = Field(0.7, gt=0)
+    val: float = Field(0.15, gt=0)
+    test: float = Field(0.15, gt=0)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> "DealtSplit":
+        _refuse_other_sums(self)
+        return self
+
+    def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
+        """Return the rule for the groups among `rows`, which have `dataset`, `label` and `group`."""
+        kinds = defaultdict(set)
+        for row in rows:
+            kinds[row["group"]].add((row["dataset"], row["label"]))
+        alike = defaultdict(list)
+        for group in sorted(kinds, key=lambda group: _position(self.seed, group)):
+            alike[frozenset(kinds[group])].append(group)
+        splits = {}
+        for groups in alike.values():
+            splits |= _cut(groups, self)
+        return _ByColumn("group", splits)
 
 
 class OrderSplit(_Rule):
@@ -101,10 +132,7 @@ class OrderSplit(_Rule):
 
     def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
         """Return the rule for the targets among `rows`."""
-        targets = sorted({row["target"] for row in rows})
-        ends = [round(len(targets) * share) for share in (self.train, self.train + self.val)]
-        names = ["train" if n < ends[0] else "val" if n < ends[1] else "test" for n in range(len(targets))]
-        return _ByTarget(dict(zip(targets, names, strict=True)))
+        return _ByColumn("target", _cut(sorted({row["target"] for row in rows}), self))
 
 
 class ListSplit(_Rule):
@@ -171,19 +199,21 @@ class PairSplit(_Rule):
 
 
 SplitRule = Annotated[
-    FolderSplit | RatioSplit | OrderSplit | ListSplit | PairSplit | GivenSplit, Field(discriminator="kind")
+    FolderSplit | RatioSplit | OrderSplit | ListSplit | PairSplit | DealtSplit | GivenSplit,
+    Field(discriminator="kind"),
 ]
 
 
 @dataclass(frozen=True)
-class _ByTarget:
+class _ByColumn:
+    column: str
     splits: dict[str, str]
 
     def split_of(self, columns: dict[str, str]) -> str | None:
-        return self.splits[columns["target"]]
+        return self.splits[columns[self.column]]
 
     def group_of(self, columns: dict[str, str]) -> str:
-        return columns["target"]
+        return columns[self.column]
 
 
 @dataclass(frozen=True)
@@ -211,6 +241,24 @@ class _Paired:
 
     def group_of(self, columns: dict[str, str]) -> str:
         return self.pair_of[columns["target"]]
+
+
+def _refuse_other_sums(rule: "RatioSplit | DealtSplit") -> None:
+    if abs(rule.train + rule.val + rule.test - 1) > 1e-6:
+        raise ValueError(f"train + val + test must be 1, not {rule.train + rule.val + rule.test:g}")
+
+
+def _position(seed: int, group: str) -> float:
+    """Return where a group stands in a shuffled order, from 0 to 1, the same on every machine."""
+    digest = hashlib.sha256(f"{seed}:{group}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _cut(names: Sequence[str], rule: "OrderSplit | DealtSplit") -> dict[str, str]:
+    """Return the split of each name: the first `train` of them, then `val`, then the rest."""
+    ends = [round(len(names) * share) for share in (rule.train, rule.train + rule.val)]
+    splits = ["train" if n < ends[0] else "val" if n < ends[1] else "test" for n in range(len(names))]
+    return dict(zip(names, splits, strict=True))
 
 
 def _read_pairs(file: Path) -> list[tuple[str, str]]:
