@@ -91,9 +91,7 @@ class Manifest(BaseModel):
                 f"merge names {', '.join(self.merge)}; expected two data sets or more, each once"
             )
         if not self.layout and self.labels != {"real": 0, "fake": 1}:
-            raise ValueError(
-                "labels: expected real: 0 and fake: 1, where there is no layout with other words"
-            )
+            raise ValueError("labels: expected real: 0 and fake: 1, where no layout has other words")
         kinds = {"dealt", "given"} if self.merge else {"given"}
         if not self.layout and (odd := {rule.kind for rule in self.splits.values()} - kinds):
             raise ValueError(f"splits: {min(odd)} needs a layout; expected {' or '.join(sorted(kinds))}")

@@ -54,8 +54,8 @@ class Preparation(BaseModel):
 class PreparedDataset:
     """A data set that is ready to use: `samples` is its sample table, with paths relative to `root`.
 
-    `root` is the data set's folder; where it holds videos, that of the crops in the cache; where it is made of
-    others, that of the table. `edition` is the known edition whose counts it has, None if it has none's.
+    `root` is the data set's folder; where it holds videos, that of the crops in the cache; where it is made
+    of others, that of the table. `edition` is the known edition whose counts it has, None if it has none's.
     """
 
     name: str

@@ -54,7 +54,7 @@ def test_all_shipped_manifests_are_valid_and_found_by_name(course_environment):
         ({"expects": [{"edition": "x", "counts": {"training": {"real": 1}}}]}, ["training is neither"]),
         ({"layout": []}, ["exactly one of layout, merge, crop and annotations"]),
         ({"crop": "lfw"}, ["exactly one of layout, merge, crop and annotations"]),
-        ({"layout": [], "merge": ["lfw"]}, ["merge names lfw; expected two or more, each once"]),
+        ({"layout": [], "merge": ["lfw"]}, ["merge names lfw; expected two data sets or more"]),
         ({"layout": [], "merge": ["lfw", "lfw"]}, ["merge names lfw, lfw", "each once"]),
         ({"layout": [], "crop": "lfw"}, ["folder needs a layout; expected given"]),
         ({"layout": [], "crop": "lfw", "labels": {"a": 0, "b": 1}}, ["expected real: 0 and fake: 1"]),
