@@ -13,6 +13,7 @@ COMMANDS = (
     *("doctor", "run", "build", "report", "models", "lab", "test", "bench"),
     *("release", "start", "validate", "update", "grade", "marks"),
     *("data list", "data show", "data prepare", "data check", "data audit", "data pack", "data unpack"),
+    *("data merge", "data crop", "data export"),
 )
 
 
