@@ -15,6 +15,9 @@ from course_utils.models.simplenet import SimpleNet
 from course_utils.models.timesformer import TimeSformer
 from course_utils.models.video_resnet import VideoResNet3D
 from course_utils.models.xception import get_xception_based_model
+from course_utils.models.xception_variants import xception_variant
+
+VARIANTS = "Govi, Poppi & Marinelli, sections 5.3 and 7"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,14 @@ MODELS = {
             partial(get_xception_based_model, weights="none"),
             (3, 256, 256),
             "Chollet 2017, with the head of the course assignment, chapter 4.2",
+        ),
+        ModelCard("xception_midway", partial(xception_variant, midway=True), (3, 299, 299), VARIANTS),
+        ModelCard("xception_light", partial(xception_variant, light=True), (3, 299, 299), VARIANTS),
+        ModelCard(
+            "xception_light_midway",
+            partial(xception_variant, midway=True, light=True),
+            (3, 299, 299),
+            VARIANTS,
         ),
         ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018"),
         ModelCard("face_vit", FaceViT, (3, 112, 112), "Zhong & Deng 2021, P12S8"),
