@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from course_utils import paths
 from course_utils.bars import bar
 from course_utils.data.datasets import PictureDataset, WholeBatches, choose_workers
+from course_utils.data.units import read_unit, units_of, write_unit
 from course_utils.errors import CourseError
 from course_utils.models.autoencoder import SIDE
 from course_utils.models.face_vit import GRID
@@ -118,11 +116,12 @@ def extract(
         precision = "bf16" if has_bf16_units(device) else "float32"
     name = _name_of_network(source, precision)
     place = Path("heatmaps") / name
-    units = _units(pictures)
+    reading = repr((pictures.image_size, pictures.transform, pictures.batch_transform))
+    units = units_of(pictures.samples, pictures.root, reading, LARGEST_UNIT)
     kept: dict[str, np.ndarray] = {}
     missing = {}
     for unit, rows in units.items():
-        content = _read(place / f"{unit}.safetensors")
+        content = read_unit(place / f"{unit}.safetensors")
         if content is None:
             missing[unit] = rows
         else:
@@ -144,8 +143,7 @@ def extract(
         maps, features = (part.cpu().half().contiguous() for part in computed)
         _require_numbers(maps.numpy(), lambda row, rows=rows: pictures.samples["path"].iloc[rows[row]])
         content = {"maps": maps, "features": features}
-        with paths.atomic_write(paths.writable_cache() / place / f"{unit}.safetensors") as temporary:
-            temporary.write_bytes(safetensors.torch.save(content))
+        write_unit(place / f"{unit}.safetensors", content)
         _keep(kept, content, rows, len(pictures))
     return Heatmaps(**kept)
 
@@ -155,48 +153,12 @@ def shuffled_cells(maps: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).permuted(maps, axis=1)
 
 
-def _units(pictures: PictureDataset) -> dict[str, list[int]]:
-    """Return the rows of each unit, by its name: a digest of its pictures and of how they are read."""
-    samples = pictures.samples
-    reading = repr((pictures.image_size, pictures.transform, pictures.batch_transform))
-    units = {}
-    folders = samples["path"].str.rpartition("/")[0]
-    for rows in samples.groupby(folders, sort=False).indices.values():
-        for start in range(0, len(rows), LARGEST_UNIT):
-            part = rows[start : start + LARGEST_UNIT].tolist()
-            files = [_identity_of_file(pictures.root / path) for path in samples["path"].iloc[part]]
-            units[hashlib.sha256(repr((reading, files)).encode()).hexdigest()[:24]] = part
-    return units
-
-
-def _identity_of_file(path: Path) -> tuple[str, int, int]:
-    """Return what changes when a file does: where it is, its size, and when it was written."""
-    try:
-        facts = path.stat()
-    except FileNotFoundError as error:
-        raise CourseError(
-            f"{path} was a picture when its dataset was prepared and is gone. Put it back, or type"
-            " `course data prepare` with the dataset's name to leave it out."
-        ) from error
-    return str(path), facts.st_size, facts.st_mtime_ns
-
-
 def _name_of_network(source: nn.Module, precision: str) -> str:
     hashed = hashlib.sha256(repr((precision, str(source))).encode())
     for name, tensor in source.state_dict().items():
         hashed.update(name.encode())
         hashed.update(tensor.cpu().contiguous().numpy())
     return f"{type(source).__name__}-{hashed.hexdigest()[:16]}"
-
-
-def _read(place: Path) -> dict[str, Tensor] | None:
-    """Return a unit from the first cache that has it whole, None where none has."""
-    for cache in paths.cache_roots():
-        try:
-            return safetensors.torch.load_file(cache / place)
-        except (FileNotFoundError, SafetensorError):
-            continue
-    return None
 
 
 def _keep(kept: dict[str, np.ndarray], content: dict[str, Tensor], rows: list[int], count: int) -> None:
