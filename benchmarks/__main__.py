@@ -8,7 +8,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, clips, explanations, grading, many, simplenet, video, video_training, worlds
+from benchmarks import (
+    attention,
+    clips,
+    explanations,
+    grading,
+    keypoints,
+    many,
+    simplenet,
+    video,
+    video_training,
+    worlds,
+)
 from benchmarks.pictures import training_pictures
 from course_utils import paths
 from course_utils.models.simplenet import SimpleNet
@@ -54,6 +65,7 @@ BENCHMARKS = {
     "worlds": draw_worlds,
     "explanations": explanations.measure,
     "attention": map_attention,
+    "keypoints": keypoints.measure,
     "clips": clips.measure,
     "video": video.measure,
     "grading": grading.measure,
