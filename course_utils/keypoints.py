@@ -44,9 +44,7 @@ def describe_keypoints(grey: np.ndarray) -> np.ndarray:
     return descriptors[:KEYPOINTS].astype(np.uint8)
 
 
-def sift_descriptors(
-    samples: pd.DataFrame, root: Path, *, jobs: int | None = None, progress: bool = True
-) -> list[np.ndarray]:
+def sift_descriptors(samples: pd.DataFrame, root: Path, *, progress: bool = True) -> list[np.ndarray]:
     """Return what `describe_keypoints` makes of each of the n pictures, from the cache or computed now.
 
     Killed at any moment, it goes on from where it stopped when it is called again.
@@ -54,7 +52,6 @@ def sift_descriptors(
     Args:
         samples: rows of a sample table.
         root: the folder that their paths are relative to.
-        jobs: threads that work side by side where no cluster is connected; one a processor core if None.
         progress: show a progress bar.
 
     Raises:
@@ -68,7 +65,7 @@ def sift_descriptors(
     try:
         cv2.setNumThreads(1)  # one picture a core is faster than all cores on one
         # Threads will do: decoding and describing leave the interpreter's lock.
-        done = work(_describe_unit, missing, jobs=jobs) if missing else []
+        done = work(_describe_unit, missing) if missing else []
         for (unit, _), content in bar(done, progress, total=len(missing), desc="SIFT", unit="folder"):
             found[unit] = content
     finally:
