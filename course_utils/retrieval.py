@@ -263,7 +263,8 @@ def _ranked(
     queries: np.ndarray, pool: np.ndarray, k: int, measure: str, itself: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield rows and scores of the first k, for some of the queries at a time, in order."""
-    step = max(1, AT_A_TIME // max(pool.shape))
+    # Of wide features four parts at a time: the pool is read anew for each lot of queries.
+    step = max(1, min(AT_A_TIME // len(pool), 4 * AT_A_TIME // pool.shape[1]))
     for start in range(0, len(queries), step):
         some = _numbers(queries[start : start + step], "query", start)
         likeness = torch.empty(len(some), len(pool))
@@ -296,12 +297,14 @@ def _numbers(features: np.ndarray, what: str, first: int) -> Tensor:
 def _likeness(queries: Tensor, pool: Tensor, measure: str) -> Tensor:
     """Return q x n float32, higher for what is more alike."""
     product = queries @ pool.T
-    squares, others = queries.square().sum(1)[:, None], pool.square().sum(1)
+    lengths = torch.linalg.vector_norm(queries, dim=1)[:, None]
+    others = torch.linalg.vector_norm(pool, dim=1)
     if measure == "cosine":
-        return (product / (squares * others).sqrt().clamp(min=torch.finfo(torch.float64).tiny)).float()
-    distances = squares + others - 2 * product
+        return (product / (lengths * others).clamp(min=torch.finfo(torch.float64).tiny)).float()
+    squares = lengths.square() + others.square()
+    distances = squares - 2 * product
     # Between equal vectors rounding leaves a little, by which copies of one picture would be in any order.
-    return -distances.where(distances > ROUNDING * (squares + others), 0.0).float()
+    return -distances.where(distances > ROUNDING * squares, 0.0).float()
 
 
 def _first(likeness: Tensor, k: int) -> tuple[Tensor, Tensor]:
