@@ -18,7 +18,7 @@ from torchvision.transforms import v2
 from course_utils.bars import bar
 from course_utils.cluster import work
 from course_utils.data.datasets import PictureDataset, batches
-from course_utils.data.pictures import open_prepared
+from course_utils.data.pictures import open_prepared, open_rgb
 from course_utils.errors import CourseError
 from course_utils.models.pretrained import Published, initialise
 
@@ -177,6 +177,10 @@ def find_similar(
         CourseError: the file is no picture; or as for `search`.
     """
     place = Path(file).resolve()
+    try:
+        open_rgb(place)
+    except OSError as error:
+        raise CourseError(f"{file} cannot be searched for: {error}. Give the path of a picture.") from error
     named = np.flatnonzero(samples["path"].str.rpartition("/")[2] == Path(file).name)
     own = [row for row in named if (Path(root) / samples["path"].iloc[row]).resolve() == place]
     found = search(features([place]), pool, k, measure=measure, itself=np.array([*own, -1][:1]))

@@ -231,6 +231,9 @@ def test_a_picture_finds_its_smaller_copy_and_not_itself(pictures, weights, kind
 
 
 def test_a_file_that_is_no_picture_is_named(pictures):
-    (pictures[1] / "notes.jpg").write_text("no picture")
-    with pytest.raises(CourseError, match=r"notes\.jpg"):
-        harris_features([pictures[1] / "notes.jpg"])
+    samples, root = pictures
+    (root / "notes.jpg").write_text("no picture")
+    with pytest.raises(CourseError, match=r"notes\.jpg.*not a picture"):
+        harris_features([root / "notes.jpg"])
+    with pytest.raises(CourseError, match=r"notes\.jpg cannot be searched for: it is not a picture"):
+        find_similar(root / "notes.jpg", samples, root, vectors(20), harris_features)

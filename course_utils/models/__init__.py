@@ -47,8 +47,8 @@ MODELS = {
             (3, 256, 256),
             "Chollet 2017, with the head of the course assignment, chapter 4.2",
         ),
-        ModelCard("xception_midway", partial(xception_variant, midway=True), (3, 299, 299), VARIANTS),
-        ModelCard("xception_light", partial(xception_variant, light=True), (3, 299, 299), VARIANTS),
+        ModelCard("xception_midway", partial(xception_variant, midway=True), (3, 256, 256), VARIANTS),
+        ModelCard("xception_light", partial(xception_variant, light=True), (3, 256, 256), VARIANTS),
         ModelCard(
             "xception_light_midway",
             partial(xception_variant, midway=True, light=True),

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from course_utils.errors import CourseError
 from course_utils.models.pretrained import initialise
 from course_utils.models.xception import IMAGENET
 
@@ -34,10 +35,15 @@ class MidwaySeparableConv2d(nn.Module):
         in_channels: C, which `group_width` divides.
         out_channels: D.
         group_width: channels a group.
+
+    Raises:
+        CourseError: `group_width` does not divide the channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int, group_width: int = GROUP_WIDTH) -> None:
         super().__init__()
+        if in_channels % group_width:
+            raise CourseError(f"{in_channels} channels cannot be dealt out to groups of {group_width}.")
         # Named as in timm's SeparableConv2d, so that files of weights fit.
         self.conv1 = nn.Conv2d(
             in_channels, in_channels, 3, padding=1, groups=in_channels // group_width, bias=False

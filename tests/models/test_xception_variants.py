@@ -38,6 +38,7 @@ def by_hand(width, beside, middle, classes):
     ("midway", "light", "classes", "published"),
     [
         (False, False, 1000, 22_855_952),
+        (False, False, 2, 20_811_050),
         (True, False, 1000, 27_314_904),
         (True, False, 2, 25_270_002),
         (False, True, 1000, 16_400_048),
@@ -80,6 +81,8 @@ def test_the_separable_convolution_is_timms_at_one_end_and_ordinary_at_the_other
         expected.load_state_dict(ours.state_dict())
     torch.testing.assert_close(ours(features), expected(features))
     assert ours.conv1.weight.numel() == 9 * 8 * group_width
+    with pytest.raises(CourseError, match=r"6 channels .* groups of 4"):
+        MidwaySeparableConv2d(6, 5, 4)
 
 
 @pytest.fixture(scope="module")
