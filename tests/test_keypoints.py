@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 from drawn import draw_face
 from PIL import Image
+from scheduled import cluster_of
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from course_utils import keypoints, paths
+from course_utils.cluster import connected
 from course_utils.errors import CourseError
 from course_utils.keypoints import Codebook, describe_keypoints, sift_descriptors
 
@@ -112,6 +114,18 @@ def test_a_damaged_unit_is_made_again_and_a_lost_picture_named(pictures, describ
     (root / samples["path"][2]).unlink()
     with pytest.raises(CourseError, match=r"a/2\.png .*is gone"):
         sift_descriptors(samples, root)
+
+
+def test_workers_elsewhere_write_into_the_same_cache(pictures, described, tmp_path):
+    samples, root = pictures
+    with cluster_of(tmp_path, 1) as started, connected(started.scheduler):
+        elsewhere = sift_descriptors(samples, root)
+    here = sift_descriptors(samples, root)
+    assert not described
+    for one, other, path in zip(elsewhere, here, samples["path"], strict=True):
+        np.testing.assert_array_equal(one, other)
+        grey = np.asarray(Image.open(root / path).convert("L"))
+        np.testing.assert_array_equal(one, describe_keypoints(grey))
 
 
 def test_histograms_are_the_shares_of_the_nearest_words(monkeypatch):

@@ -52,7 +52,7 @@ MODELS = {
         ModelCard(
             "xception_light_midway",
             partial(xception_variant, midway=True, light=True),
-            (3, 299, 299),
+            (3, 256, 256),
             VARIANTS,
         ),
         ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018"),
