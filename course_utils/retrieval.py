@@ -74,8 +74,8 @@ class ResNetFeatures:
     and it was trained at 224 x 224.
 
     Args:
-        weights: "auto", ImageNet's where they can be had; "none", random; or the path of a file.
-            ``origin`` says what it became.
+        weights: "auto", ImageNet's where they can be had; "none", random ones of torch's generator; or the
+            path of a file. ``origin`` says what it became.
         device: what it computes on.
 
     Raises:
@@ -318,7 +318,7 @@ def _first(likeness: Tensor, k: int) -> tuple[Tensor, Tensor]:
     bits, which are in the order of the floats once those of negative ones are turned round, before 32 bits
     of how far it is from the end.
     """
-    bits = (likeness + 0.0).view(torch.int32)  # + 0.0 makes -0.0 equal to 0.0
+    bits = likeness.view(torch.int32)
     ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long()
     backwards = torch.arange(likeness.shape[1] - 1, -1, -1, device=likeness.device)
     keys = (ordered << 32) + backwards

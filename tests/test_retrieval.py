@@ -104,6 +104,7 @@ def test_a_black_picture_is_like_nothing(at_a_time):
     pool = np.concatenate([np.zeros((1, 20), np.float32), vectors(3)])
     found = search(pool[:2], pool, 4)
     assert found.scores[0].tolist() == [0] * 4
+    assert found.rows[0].tolist() == [0, 1, 2, 3]
     assert np.isfinite(found.scores).all()
 
 
