@@ -253,8 +253,8 @@ from course_utils.data import crops
 from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import prepare
 crops.find_detector = RedFinder
-write = crops._write
-crops._write = lambda *told: (time.sleep({pause}), write(*told))
+encode = crops.encode
+crops.encode = lambda *told: (time.sleep({pause}), encode(*told))[1]
 print("ready", flush=True)
 prepare(load_manifest("clips"), jobs=2, progress=False)
 """
@@ -308,19 +308,19 @@ def test_two_at_once_end_with_the_same_files(dozen):
 
 
 def test_a_full_disk_is_said_and_the_next_call_goes_on(dozen, monkeypatch):
-    written = []
+    encoded = []
 
-    def write(file: Path, *told: object) -> None:
-        if len(written) > 8:
+    def encode(*told: object) -> bytes:
+        if len(encoded) > 8:
             raise OSError(28, "No space left on device")
-        written.append(file)
-        whole_write(file, *told)
+        encoded.append(whole_encode(*told))
+        return encoded[-1]
 
-    whole_write = crops._write
-    monkeypatch.setattr(crops, "_write", write)
+    whole_encode = crops.encode
+    monkeypatch.setattr(crops, "encode", encode)
     with pytest.raises(CourseError, match="The disk is full"):
         prepare_clips(jobs=1)
-    monkeypatch.setattr(crops, "_write", whole_write)
+    monkeypatch.setattr(crops, "encode", whole_encode)
     assert len(prepare_clips().samples) == 36
 
 
