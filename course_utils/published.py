@@ -14,8 +14,8 @@ class PublishedResult(BaseModel):
 
     `dataset` and `edition` are the names that the dataset's manifest uses; `method` is the one whose fakes
     were tested, "all" for all of them where they were also tested apart; `metric` is a key of
-    `predictions.metrics`, or ``auroc_score_real`` for the ranking by P(real); rates are fractions, ``tcr`` is
-    in percent.
+    `predictions.metrics`, ``auroc_score_real`` for the ranking by P(real), or ``map_50``, the mean average
+    precision of detected boxes that overlap by half; rates are fractions, ``tcr`` is in percent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
