@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from predicted import predictions
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from course_utils.errors import CourseError
@@ -57,6 +58,14 @@ def test_the_mean_of_what_is_known_and_its_groups():
     assert found.low < found.value < found.high
     with pytest.raises(CourseError, match="all of 2 values"):
         mean_interval(values[:2] * np.nan, table["group"][:2])
+
+
+@pytest.mark.parametrize("count", [8, 12, 30])
+def test_the_interval_of_a_mean_over_few_groups_is_as_wide_as_students(count):
+    values = np.random.default_rng(3).normal(0.6, 0.1, count)
+    found = mean_interval(values, pd.Series(np.arange(count)))
+    low, high = stats.t.interval(0.95, count - 1, values.mean(), stats.sem(values))
+    assert found.high - found.low == pytest.approx(high - low, rel=0.1)
 
 
 def test_pictures_of_one_group_count_as_one():
