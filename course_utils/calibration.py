@@ -108,7 +108,7 @@ def fit_temperature(validation: pd.DataFrame) -> float:
     """
     refuse_test(validation, "temperature")
     labels, _ = labels_and_scores(validation)
-    towards_truth = _logits(_probabilities(validation)) * (2 * labels - 1)
+    towards_truth = logits(_probabilities(validation)) * (2 * labels - 1)
 
     def log_loss(log_temperature: float) -> float:
         return np.logaddexp(0, -towards_truth / np.exp(log_temperature)).mean()
@@ -130,7 +130,12 @@ def with_temperature(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
         raise CourseError(
             f"Logits are divided by a temperature over 0, a finite number, not by {temperature}."
         )
-    return table.assign(score=expit(_logits(_probabilities(table)) / temperature))
+    return table.assign(score=expit(logits(_probabilities(table)) / temperature))
+
+
+def logits(scores: np.ndarray) -> np.ndarray:
+    """Return the log odds of probabilities; exactly 0 or 1 is read as the nearest that float32 can tell."""
+    return logit(np.clip(scores, ZERO, ONE))
 
 
 def _probabilities(table: pd.DataFrame) -> np.ndarray:
@@ -140,10 +145,6 @@ def _probabilities(table: pd.DataFrame) -> np.ndarray:
             " Calibration is asked of probabilities alone."
         )
     return table["score"].to_numpy(np.float64)
-
-
-def _logits(scores: np.ndarray) -> np.ndarray:
-    return logit(np.clip(scores, ZERO, ONE))
 
 
 def _binned(scores: np.ndarray, bins: int, equal: str) -> tuple[np.ndarray, np.ndarray]:

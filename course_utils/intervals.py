@@ -101,6 +101,23 @@ def mean_interval(values: np.ndarray, groups: pd.Series) -> Interval:
     return _interval(groups[known], lambda weights: weights @ values[known] / weights.sum(axis=1))
 
 
+def mean_of_classes_interval(values: np.ndarray, table: pd.DataFrame) -> Interval:
+    """Return the mean of the means of `values` (n) over reals and over fakes, with its interval over groups.
+
+    Args:
+        values: one for each row.
+        table: a predictions table with both classes.
+    """
+    labels, _ = labels_and_scores(table)
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # a draw that misses a class
+            parts = [weights * (labels == label) for label in (0, 1)]
+            return sum(part @ values / part.sum(axis=1) for part in parts) / 2
+
+    return _interval(table["group"], mean)
+
+
 def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:
     """Compare two models' AUROC by a paired bootstrap: every draw takes the same groups for both.
 
