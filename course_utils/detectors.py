@@ -5,14 +5,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
-from course_utils.data.datasets import PictureDataset, train_transform
+from course_utils.data.datasets import PictureDataset, batches, train_transform
 from course_utils.data.prepare import PreparedDataset
 from course_utils.history import Run
 from course_utils.predictions import predictions_table
 from course_utils.training import ClassificationTrainer
+
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,19 @@ class Detector:
         pictures = self.pictures(prepared, split)
         scores = self.trainer.predict(pictures)
         return predictions_table(pictures.samples, scores, model=self.name, run=self.run.dataset)
+
+
+@torch.inference_mode()
+def score_pictures(network: nn.Module, pictures: PictureDataset) -> np.ndarray:
+    """Return P(fake) of each picture (n), in order, of a network on the CPU that was trained elsewhere.
+
+    Args:
+        network: in eval mode; returns logits B x 2, class 1 is fake.
+        pictures: as the network takes them.
+    """
+    loader = batches(pictures, BATCH, shuffle=False, seed=0)
+    logits = [network(pictures.batch_transform(inputs)) for inputs, _ in loader]
+    return torch.cat(logits).float().softmax(dim=1)[:, 1].numpy()
 
 
 def few_training_pictures(prepared: PreparedDataset, count: int | None, seed: int = 0) -> PreparedDataset:

@@ -6,25 +6,25 @@ learnt from. The likelihood ratio leaves the second out: whoever must decide bri
 logarithm: 0 says nothing, 1 is ten times likelier of a fake, -1 ten times likelier of a real.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from lir.algorithms.bayeserror import elub
 from lir.algorithms.logistic_regression import LogitCalibrator
+from pydantic import BaseModel, ConfigDict
 
 from course_utils.calibration import logits
 from course_utils.intervals import Interval, mean_of_classes_interval
 from course_utils.predictions import labels_and_scores, refuse_test
 
 
-@dataclass(frozen=True)
-class LikelihoodRatio:
+class LikelihoodRatio(BaseModel):
     """What turns scores of one detector into log-likelihood ratios, and on what it was fitted.
 
     A log10 likelihood ratio is ``slope * x + intercept``, kept between ``lowest`` and ``highest``, where x is
     the logit of a probability, or an anomaly score as it is.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     slope: float
     intercept: float

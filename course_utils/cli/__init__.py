@@ -149,6 +149,54 @@ def report(
 
 
 @app.command()
+def predict(  # noqa: PLR0917 (typer takes each option as a parameter)
+    paths_given: Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures, clips, folders.")],
+    detector: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--detector", help="A detector's folder or card; repeatable. The shipped one by default."
+        ),
+    ] = None,
+    prior: Annotated[
+        float | None, typer.Option("--prior", help="Probability of a fake before looking; gives one after.")
+    ] = None,
+    pool: Annotated[
+        str | None, typer.Option("--pool", help="A data set in which to look for similar pictures.")
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="How many of a clip are looked at.")] = 48,
+    out: Out = None,
+) -> None:
+    """Say what detectors find in pictures and clips, and whether they were ever tested on such; writes a page."""
+    from course_utils.predict.inputs import find_files
+
+    files = find_files(paths_given)
+    with console.status("loading"):
+        from course_utils.data.faces import find_detector
+        from course_utils.data.prepare import load_dataset
+        from course_utils.predict.examine import Examiner
+        from course_utils.predict.report import predict as examine_all
+        from course_utils.predict.tested import load_tested, shipped
+        from course_utils.retrieval import harris_features
+
+        searched = None
+        if pool is not None:
+            prepared = load_dataset(pool)
+            places = [prepared.root / path for path in prepared.samples["path"]]
+            searched = prepared, harris_features(places), harris_features
+        folder = out or paths.build() / "predictions"
+        asked = [load_tested(place) for place in detector or shipped()]
+        examiner = Examiner(asked, find_detector(), folder, prior=prior, frames=frames, pool=searched)
+    report = examine_all(
+        files,
+        examiner,
+        lambda found: console.print(f"{plain(found.path)}: {plain(found.first_line())}", soft_wrap=True),
+    )
+    console.print(f"\n{folder / 'index.html'}", soft_wrap=True)
+    if any(found.problem for found in report.files):
+        raise typer.Exit(1)
+
+
+@app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the models of the course: input, parameters, multiply–accumulates, paper."""
     from course_utils.models import describe

@@ -54,6 +54,16 @@ def describe_video(path: Path) -> PictureFacts:
     )
 
 
+def frame_rate(path: Path) -> float:
+    """Return how many frames a second the video at `path` shows on average; 25 where it does not say.
+
+    Raises:
+        BadFile: the file is no video.
+    """
+    with _open(path) as container:
+        return float(container.streams.video[0].average_rate or 25)
+
+
 def read_frames(path: Path, frames: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (number, picture H x W x 3 uint8 RGB) for the chosen `frames` (ascending), upright.
 

@@ -29,18 +29,24 @@ class ModelCard:
         build: returns it with random weights.
         input: shape of one input without the batch, e.g. (3, 256, 256) for C x H x W, or C x T x H x W.
         paper: where it was published.
+        sized: whether it is built for pictures of one size, which `build` then takes.
     """
 
     name: str
-    build: Callable[[], nn.Module]
+    build: Callable[..., nn.Module]
     input: tuple[int, ...]
     paper: str
+    sized: bool = False
+
+    def build_for(self, image_size: int) -> nn.Module:
+        """Return the model, with random weights, for pictures of `image_size` pixels a side."""
+        return self.build(image_size) if self.sized else self.build()
 
 
 MODELS = {
     card.name: card
     for card in (
-        ModelCard("simplenet", SimpleNet, (3, 256, 256), "the course assignment, chapter 3.2"),
+        ModelCard("simplenet", SimpleNet, (3, 256, 256), "the course assignment, chapter 3.2", sized=True),
         ModelCard(
             "xception",
             partial(get_xception_based_model, weights="none"),
@@ -55,7 +61,7 @@ MODELS = {
             (3, 256, 256),
             VARIANTS,
         ),
-        ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018"),
+        ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018", sized=True),
         ModelCard("face_vit", FaceViT, (3, 112, 112), "Zhong & Deng 2021, P12S8"),
         ModelCard(
             "autoencoder",

@@ -58,7 +58,7 @@ from course_utils.data.datasets import PictureDataset
 from course_utils.data.prepare import load_dataset
 from course_utils.data.regions import FACE_PARTS, face_parts, manipulated_masks
 from course_utils.data.rendered.truth import people
-from course_utils.detectors import few_training_pictures, train_detector
+from course_utils.detectors import few_training_pictures, score_pictures, train_detector
 from course_utils.errors import CourseError
 from course_utils.intervals import across_datasets, auroc_interval
 from course_utils.lesson import Lesson
@@ -632,14 +632,9 @@ print(
     f" {reference['dataset']}, {reference['epochs']} epochs, {reference['device']}, {reference['date']}"
 )
 of_meso4 = PictureDataset(prepared.split("test"), prepared.root, meso4_size)
-with torch.no_grad():
-    logits = [
-        networks["Meso-4"](of_meso4.batch_transform(torch.stack([of_meso4[i][0] for i in rows])))
-        for rows in torch.arange(len(of_meso4)).split(64)
-    ]
 meso4_scores = predictions_table(
     of_meso4.samples,
-    torch.cat(logits).softmax(dim=1)[:, 1].numpy(),
+    score_pictures(networks["Meso-4"], of_meso4),
     model="meso4",
     run=reference["dataset"],
 )
