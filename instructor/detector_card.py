@@ -1,9 +1,7 @@
 """Calibrate and test the Meso-4 of `more_people.py` on people whom it never saw, and write its card.
 
-`course predict` asks it where no other detector is named. Writes ``reference_runs/13_meso4.json`` and the same
-weights beside it.
-
-    python instructor/detector_card.py
+Run as ``python instructor/detector_card.py``, some minutes. `course predict` asks it where no other detector
+is named. Writes ``reference_runs/13_meso4.json``, and the weights under the same name beside it.
 """
 
 import json
@@ -45,8 +43,8 @@ def main() -> None:
         model="meso4",
         network=network,
         image_size=size,
-        trained_on=f"{trained['training_pictures']:,} drawn pictures of {trained['training_people']} groups of"
-        " people who do not exist, forged in six ways (rendered_fakes)",
+        trained_on=f"{trained['training_pictures']:,} drawn pictures of {trained['training_people']:,} people"
+        " who do not exist, forged in six ways (rendered_fakes)",
         tables=tables,
         prepared=prepared,
         faces=[find_detector(), Haar()],

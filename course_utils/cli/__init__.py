@@ -166,7 +166,7 @@ def predict(  # noqa: PLR0917 (typer takes each option as a parameter)
     frames: Annotated[int, typer.Option("--frames", min=1, help="How many of a clip are looked at.")] = 48,
     out: Out = None,
 ) -> None:
-    """Say what detectors find in pictures and clips, and whether they were ever tested on such; writes a page."""
+    """Say what detectors find in pictures and clips, and if they were tested on such; writes a page."""
     from course_utils.predict.inputs import find_files
 
     files = find_files(paths_given)

@@ -13,6 +13,7 @@ from sklearn.covariance import LedoitWolf
 
 from course_utils.data.cues import RINGS, radial_spectrum
 
+LEEWAY = 0.1  # of the face's size, where all that was tested is of one: resizing by so little changes nothing
 COVERED = 0.99  # of the tested pictures, within the bounds of each property and of all together
 PROPERTIES = {
     "face": ("the face is {:.0f} pixels wide or high", "{:.0f} to {:.0f}"),
@@ -81,10 +82,13 @@ def scope_of(measured: pd.DataFrame) -> Scope:
     """Return the scope of a test from the properties of its pictures, a row a picture."""
     table = measured[list(PROPERTIES)]
     tail = (1 - COVERED) / 2
+    low, high = (table.quantile(share).to_dict() for share in (tail, 1 - tail))
+    low["face"] *= 1 - LEEWAY
+    high["face"] *= 1 + LEEWAY
     fitted = LedoitWolf().fit(table.to_numpy())
     return Scope(
-        low=table.quantile(tail).to_dict(),
-        high=table.quantile(1 - tail).to_dict(),
+        low=low,
+        high=high,
         centre=fitted.location_.tolist(),
         precision=fitted.precision_.tolist(),
         farthest=float(np.sqrt(np.quantile(fitted.mahalanobis(table.to_numpy()), COVERED))),

@@ -112,7 +112,7 @@ class TestedDetector:
     def batch(self, crops: list[np.ndarray]) -> torch.Tensor:
         """Return square pictures (H x W x 3 uint8) as the network takes them, B x 3 x size x size float32."""
         mean, deviation = (torch.tensor(part).view(3, 1, 1) for part in NORMALISE)
-        pictures = torch.stack([torch.from_numpy(crop).permute(2, 0, 1) for crop in crops])
+        pictures = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
         return (pictures.float() / 255 - mean) / deviation
 
     @torch.inference_mode()

@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import pytest
+from faces_on_black import SIZE, TileFinder, release_on
+from sklearn.metrics import roc_auc_score
+
+from course_utils.data.datasets import PictureDataset
+from course_utils.data.pictures import fit_square, open_rgb
+from course_utils.detectors import score_pictures
+from course_utils.errors import CourseError
+from course_utils.predict.tested import CARD, load_tested
+
+
+def test_what_is_loaded_is_what_was_released(released):
+    detector, folder, prepared = released
+    again = load_tested(folder)
+    assert again.card == detector.card == load_tested(folder / CARD).card
+    samples = prepared.split("test")
+    crops = [np.asarray(fit_square(open_rgb(prepared.root / path), SIZE)) for path in samples["path"]]
+    expected = score_pictures(detector.network, PictureDataset(samples, prepared.root, SIZE))
+    assert again.scores(crops) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_card_tells_of_its_test(released):
+    detector, _, prepared = released
+    card, samples = detector.card, prepared.split("test")
+    scores = score_pictures(detector.network, PictureDataset(samples, prepared.root, SIZE))
+    assert card.auroc.value == pytest.approx(roc_auc_score(samples["label"], scores))
+    assert (card.test_pictures, card.tested_on) == (12, "assignment_fakes")
+    assert card.ratio.pictures == len(prepared.split("val"))
+    assert card.zoom == {TileFinder.name: pytest.approx(96 / (0.8 * 96), abs=0.05)}
+    assert card.scope[TileFinder.name].pictures == 12
+
+
+def test_other_weights_are_not_those_of_the_card(released, tmp_path):
+    _, folder, _ = released
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = tmp_path / "card.safetensors"
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    with pytest.raises(CourseError, match=r"not the file that card\.json was written for"):
+        load_tested(tmp_path)
+    weights.unlink()
+    with pytest.raises(CourseError, match="is not there"):
+        load_tested(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model": "gpt"}, "model 'gpt'"),
+        ({"weights": "../../etc/passwd"}, "passwd is not there"),
+        ({"form": 2}, "form"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_card_that_says_what_it_may_not_is_refused(released, tmp_path, change, told):
+    _, folder, _ = released
+    (tmp_path / "card.safetensors").write_bytes((folder / "card.safetensors").read_bytes())
+    card = json.loads((folder / CARD).read_text()) | change
+    (tmp_path / CARD).write_text(json.dumps(card))
+    with pytest.raises(CourseError, match=told):
+        load_tested(tmp_path)
+
+
+def test_a_folder_without_a_card_and_a_text_are_told_apart(tmp_path):
+    with pytest.raises(CourseError, match="There is no"):
+        load_tested(tmp_path)
+    (tmp_path / CARD).write_text("no card")
+    with pytest.raises(CourseError, match="no card of a detector"):
+        load_tested(tmp_path)
+
+
+class Blind(TileFinder):
+    def detect(self, picture, frame=0):
+        return []
+
+
+def test_what_finds_no_face_in_the_test_cannot_be_used(released, tmp_path):
+    with pytest.raises(CourseError, match="finds a face in 0 of 12"):
+        release_on(released[2], tmp_path, faces=[Blind()])
+    with pytest.raises(CourseError, match="no model 'nothing'"):
+        release_on(released[2], tmp_path, model="nothing")
