@@ -15,13 +15,14 @@ from course_utils.data.cues import RINGS, radial_spectrum
 
 LEEWAY = 0.1  # of the face's size, where all that was tested is of one: resizing by so little changes nothing
 COVERED = 0.99  # of the tested pictures, within the bounds of each property and of all together
+# What a picture is, that has less or more of it than all that was tested; how a value of it is written.
 PROPERTIES = {
-    "face": ("the face is {:.0f} pixels wide or high", "{:.0f} to {:.0f}"),
-    "brightness": ("its mean brightness is {:.0f} of 255", "{:.0f} to {:.0f}"),
-    "contrast": ("its brightness varies by {:.0f} of 255", "{:.0f} to {:.0f}"),
-    "coarse": ("the power of its coarse detail is {:.1f}", "{:.1f} to {:.1f}"),
-    "fine": ("the power of its fine detail is {:.1f}", "{:.1f} to {:.1f}"),
-    "finest": ("the power of its finest detail is {:.1f}", "{:.1f} to {:.1f}"),
+    "face": ("the face is smaller", "the face is larger", "{:.0f} pixels"),
+    "brightness": ("it is darker", "it is brighter", "{:.0f} of 255"),
+    "contrast": ("it has less contrast", "it has more contrast", "{:.0f} of 255"),
+    "coarse": ("it has less coarse detail", "it has more coarse detail", "{:.2f}"),
+    "fine": ("it has less fine detail", "it has more fine detail", "{:.2f}"),
+    "finest": ("it has less of the finest detail", "it has more of the finest detail", "{:.2f}"),
 }
 
 
@@ -49,10 +50,11 @@ class Scope(BaseModel):
     def reasons(self, properties: Mapping[str, float]) -> list[str]:
         """Return in words what about a picture is outside of what was tested; nothing if it is inside."""
         told = []
-        for name, (words, bounds) in PROPERTIES.items():
-            if not self.low[name] <= properties[name] <= self.high[name]:
-                tested = bounds.format(self.low[name], self.high[name])
-                told.append(f"{words.format(properties[name])}, where {tested} was tested")
+        for name, (less, more, written) in PROPERTIES.items():
+            value, low, high = properties[name], self.low[name], self.high[name]
+            if not low <= value <= high:
+                found, *tested = map(written.format, (value, low, high))
+                told.append(f"{less if value < low else more} ({found}; tested were {' to '.join(tested)})")
         away = np.array([properties[name] for name in PROPERTIES]) - self.centre
         if not told and away @ np.array(self.precision) @ away > self.farthest**2:
             told.append("size, light and detail do not go together as in any picture that was tested")
