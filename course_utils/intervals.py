@@ -44,11 +44,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference of two models' AUROC, first minus second, on the same test groups."""
+    """The difference of two models' AUROC, or another `measure`, first minus second, on the same groups."""
 
     first: str
     second: str
     difference: Interval
+    measure: str = "AUROC"
 
     def __str__(self) -> str:
         if np.isnan(self.difference.low) or self.difference.low <= 0 <= self.difference.high:
@@ -56,7 +57,9 @@ class Comparison:
         else:
             better, other = (self.first, self.second)[:: 1 if self.difference.value > 0 else -1]
             verdict = f"{better} is better than {other}"
-        return f"{verdict}: difference of AUROC {self.difference} over {self.difference.groups} groups"
+        return (
+            f"{verdict}: difference of {self.measure} {self.difference} over {self.difference.groups} groups"
+        )
 
 
 def auroc_interval(table: pd.DataFrame) -> Interval:
@@ -139,6 +142,18 @@ def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:
     one, other = _auroc(labels, scores), _auroc(labels, both["score_second"].to_numpy())
     difference = _interval(both["group"], lambda weights: one(weights) - other(weights))
     return Comparison(_name(first), _name(second), difference)
+
+
+def compare_means(values: Mapping[str, np.ndarray], groups: pd.Series, measure: str) -> Comparison:
+    """Compare the means of two rows of numbers, the higher the better, by a paired bootstrap over groups.
+
+    Args:
+        values: two names, each with n numbers of the same n things (NaN where there is none, in both).
+        groups: n.
+        measure: what the mean is called.
+    """
+    (first, one), (second, other) = values.items()
+    return Comparison(first, second, mean_interval(np.asarray(one) - np.asarray(other), groups), measure)
 
 
 def per_method(table: pd.DataFrame, threshold: float) -> pd.DataFrame:

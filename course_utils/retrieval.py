@@ -67,7 +67,35 @@ def harris_features(files: Sequence[Path]) -> np.ndarray:
     return features
 
 
-class ResNetFeatures:
+class NetworkFeatures:
+    """Makes of n picture files what a network returns of each, n x D float32.
+
+    Args:
+        network: takes B x 3 x H x W, on the device it computes on, and returns B x D.
+        pictures: makes of a sample table and its root the pictures as the network takes them.
+    """
+
+    def __init__(self, network: nn.Module, pictures: Callable[[pd.DataFrame, Path], PictureDataset]) -> None:
+        self.network = network.eval()
+        self.pictures = pictures
+
+    @torch.inference_mode()
+    def __call__(self, files: Sequence[Path]) -> np.ndarray:
+        """Return the features of pictures of any size.
+
+        Raises:
+            CourseError: a file is gone or damaged.
+        """
+        samples = pd.DataFrame({"path": [str(file) for file in files], "label": 0})
+        pictures = self.pictures(samples, Path())
+        device = next(self.network.parameters()).device
+        loader = batches(pictures, 32, shuffle=False, seed=0)
+        shown = bar(loader, desc=type(self.network).__name__, unit="batch")
+        found = [self.network(pictures.batch_transform(batch.to(device))).cpu() for batch, _ in shown]
+        return torch.cat(found).numpy()
+
+
+class ResNetFeatures(NetworkFeatures):
     """Makes of n picture files the pooled features of ResNet-18, n x 512 float32.
 
     The report calls it Resnet16 and brings pictures to 244 x 244; the network with 512 features is ResNet-18,
@@ -83,27 +111,11 @@ class ResNetFeatures:
     """
 
     def __init__(self, weights: str | Path = "auto", device: str | torch.device = "cpu") -> None:
-        self.network = resnet18()
-        self.network.fc = nn.Identity()
-        initialise(self.network, weights, IMAGENET, head="fc")
-        self.origin = self.network.origin
-        self.network.eval().to(device)
-        self.device = device
-
-    @torch.inference_mode()
-    def __call__(self, files: Sequence[Path]) -> np.ndarray:
-        """Return the features of pictures of any size, which are brought to 224 x 224.
-
-        Raises:
-            CourseError: a file is gone or damaged.
-        """
-        samples = pd.DataFrame({"path": [str(file) for file in files], "label": 0})
-        whole = v2.Resize((RESNET_SIDE, RESNET_SIDE))
-        pictures = PictureDataset(samples, Path(), None, whole, normalise=COLOURS, memory_limit_mb=0)
-        loader = batches(pictures, 32, shuffle=False, seed=0)
-        shown = bar(loader, desc="ResNet-18", unit="batch")
-        found = [self.network(pictures.batch_transform(batch.to(self.device))).cpu() for batch, _ in shown]
-        return torch.cat(found).numpy()
+        network = resnet18()
+        network.fc = nn.Identity()
+        initialise(network, weights, IMAGENET, head="fc")
+        self.origin = network.origin
+        super().__init__(network.to(device), _whole_pictures)
 
 
 @dataclass(frozen=True)
@@ -166,7 +178,7 @@ def find_similar(
         samples: n rows of a sample table.
         root: the folder that their paths are relative to.
         pool: n x D, what `features` made of them.
-        features: `harris_features`, or a `ResNetFeatures`.
+        features: `harris_features`, or a `NetworkFeatures`.
         k: how many.
         measure: see `search`.
 
@@ -213,10 +225,11 @@ def judge(
         itself: see `search`.
 
     Returns:
-        A row a query: ``relevant``, how many in the pool are; ``precision``, the share of them among the
-        first k; ``average_precision``, the mean of the precision at the place of each, over the whole
-        ranking. Both are NaN where nothing is relevant. `intervals.mean_interval` of a column, over groups of
-        the queries, is precision@k and mAP with its interval.
+        A row a query: ``relevant``, how many in the pool are; ``first``, 1 where the first is, else 0;
+        ``precision``, the share of them among the first k; ``average_precision``, the mean of the precision
+        at the place of each, over the whole ranking. All three are NaN where nothing is relevant.
+        `intervals.mean_interval` of a column, over groups of the queries, is precision@1, precision@k or mAP
+        with its interval.
 
     Raises:
         CourseError: as for `search`.
@@ -231,10 +244,16 @@ def judge(
         hits = (there[rows] == key) & (key >= 0) & np.isfinite(scores)  # the query itself comes last
         relevant = hits.sum(axis=1)
         with np.errstate(invalid="ignore"):
+            first = np.where(relevant, hits[:, 0], np.nan)
             precision = np.where(relevant, hits[:, :k].mean(axis=1), np.nan)
             average = (hits.cumsum(axis=1) / places * hits).sum(axis=1) / relevant
-        judged += zip(relevant, precision, average, strict=True)
-    return pd.DataFrame(judged, columns=["relevant", "precision", "average_precision"])
+        judged += zip(relevant, first, precision, average, strict=True)
+    return pd.DataFrame(judged, columns=["relevant", "first", "precision", "average_precision"])
+
+
+def _whole_pictures(samples: pd.DataFrame, root: Path) -> PictureDataset:
+    whole = v2.Resize((RESNET_SIDE, RESNET_SIDE))
+    return PictureDataset(samples, root, None, whole, normalise=COLOURS, memory_limit_mb=0)
 
 
 def _harris(item: tuple[int, Path]) -> np.ndarray:

@@ -11,6 +11,7 @@ from course_utils.intervals import (
     across_datasets,
     auroc_interval,
     compare,
+    compare_means,
     mean_interval,
     per_method,
     random_classifier,
@@ -122,6 +123,21 @@ def test_different_test_sets_are_not_compared():
         compare(first, first.iloc[:90])
     with pytest.raises(CourseError, match="same samples"):
         compare(first, first.assign(label=1 - first["label"]))
+
+
+def test_means_are_compared_in_pairs():
+    """What varies from group to group alike in both says nothing about their difference."""
+    random = np.random.default_rng(0)
+    groups = pd.Series([f"person {number // 3}" for number in range(60)])
+    of_group = np.repeat(random.normal(0, 5, 20), 3)
+    one, other = of_group + 0.5 + random.normal(0, 0.1, 60), of_group + random.normal(0, 0.1, 60)
+    found = compare_means({"one": one, "other": other}, groups, "mAP")
+    assert found.difference.value == pytest.approx(one.mean() - other.mean())
+    assert str(found).startswith("one is better than other: difference of mAP 0.5")
+    alone = mean_interval(one, groups)
+    assert found.difference.high - found.difference.low < (alone.high - alone.low) / 10
+    same = compare_means({"one": one, "other": one[::-1]}, groups, "mAP")
+    assert "are not told apart" in str(same)
 
 
 def test_each_method_is_set_against_all_reals():

@@ -14,6 +14,7 @@ from course_utils import plots
 from course_utils.calibration import expected_calibration_error
 from course_utils.errors import CourseError
 from course_utils.history import Run
+from course_utils.intervals import Interval
 from course_utils.plots.maps import plot_reconstructions
 from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES
 from course_utils.robustness import robustness
@@ -63,6 +64,11 @@ EXPLAINED = pd.DataFrame(
         "baseline": [False, True],
     }
 )
+PICTURE = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+FOUND = {
+    "Harris, cosine": [(PICTURE, True), (PICTURE, False), (PICTURE, True)],
+    "guess": [(PICTURE, False)] * 3,
+}
 DRAWN = {
     "history": lambda: plots.plot_history([RUN]),
     "histories": lambda: plots.plot_history([RUN, RUN], ["first", "second"]),
@@ -80,6 +86,8 @@ DRAWN = {
     "maps": lambda: plots.plot_maps(RANDOM[:2, :3], RANDOM[:2, 0] - 0.5, ["real", "fake"], "Saliency"),
     "mean maps": lambda: plots.plot_mean_maps(RANDOM[0, :2], "SimpleNet on made_up"),
     "explanation scores": lambda: plots.plot_explanation_scores(EXPLAINED, "Is it right?"),
+    "rankings": lambda: plots.plot_rankings(PICTURE, FOUND, "Ten most alike", "same person"),
+    "hubs": lambda: plots.plot_hubs(np.arange(1.0, 5), {"cosine": np.array([3, 2, 1, 0])}, "Hubs"),
     "grid": lambda: plots.sample_grid([np.zeros((8, 8, 3), np.uint8)], ["real"]),
 }
 
@@ -270,3 +278,22 @@ def test_sentences_on_maps_say_where_they_are_bright_and_which_sign_they_have(sh
     assert "fake 100%" in sentence and "negative" not in sentence
     assert "negative" in plots.plot_maps(RANDOM[:1], heat[None] - 0.5, ["fake"], "Saliency")
     assert "brightest of reals 50% down and 50% across" in plots.plot_mean_maps([heat, heat], "x")
+
+
+def test_a_ranking_s_sentence_says_where_the_relevant_are(shown):
+    sentence = plots.plot_rankings(PICTURE, FOUND, "Ten most alike", "same person")
+    assert "(same person). Among the first 3: Harris, cosine 2 (place 1, 3); guess none." in sentence
+
+
+def test_hubs_are_counted(shown):
+    lengths, found = np.array([1.0, 2, 3, 4]), np.array([7, 1, 0, 0])
+    sentence = plots.plot_hubs(lengths, {"Euclid": found}, "Hubs")
+    assert "found most often is found 7 times, 50% of the pictures never" in sentence
+    assert f"length is {pd.Series(lengths).corr(pd.Series(found), method='spearman'):.2f}" in sentence
+
+
+def test_searches_are_drawn_like_detectors(shown):
+    scores = pd.Series({"Harris": Interval(0.2, 0.1, 0.3, 9), "raw pixels": Interval(0.1, 0.05, 0.2, 9)})
+    kinds = {"Harris": "published", "raw pixels": "controls"}
+    sentence = plots.plot_detectors(scores, kinds, "Same person", measure="mAP", guessing=0.02)
+    assert sentence.startswith("Same person, mAP: Harris 0.20, raw pixels 0.10.")

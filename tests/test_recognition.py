@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.model_selection import GroupKFold
 
 from course_utils.errors import CourseError
-from course_utils.recognition import enrol, face_pictures, verification_pairs, verify
+from course_utils.recognition import enrol, face_pictures, reference_recogniser, verification_pairs, verify
 
 
 def photographs(people=24, each=4):
@@ -88,3 +89,13 @@ def test_the_middle_of_a_photograph_is_used(drawn_data):
     assert whole.shape == middle.shape == (3, 112, 112)
     assert not (whole == middle).all()
     assert face_pictures(samples, drawn_data, augmented=True)[0][0].shape == (3, 112, 112)
+
+
+def test_the_reference_recogniser_is_the_same_each_time_and_says_where_it_is_from():
+    network, record = reference_recogniser()
+    assert sum(parameter.numel() for parameter in network.parameters()) > 1_000_000
+    assert f"{record['training_people']:,} drawn people" in str(network.origin)
+    again, _ = reference_recogniser()
+    pictures = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        torch.testing.assert_close(network.eval()(pictures), again.eval()(pictures))

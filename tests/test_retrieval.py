@@ -1,3 +1,5 @@
+import functools
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -14,9 +16,12 @@ from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.transforms import v2
 
 from course_utils import retrieval
+from course_utils.data.datasets import PictureDataset
+from course_utils.data.pictures import fit_square
 from course_utils.errors import CourseError
 from course_utils.intervals import mean_interval
 from course_utils.retrieval import (
+    NetworkFeatures,
     ResNetFeatures,
     find_similar,
     harris_features,
@@ -136,9 +141,11 @@ def test_a_ranking_is_judged_as_by_hand():
     pool = np.array([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2], [1.0, 0.3], [1.0, 0.4]])
     judged = judge(pool[:1], pool, ["a"], ["b", "a", "b", "a", None], k=4)
     assert judged["relevant"].tolist() == [2]
+    assert judged["first"].tolist() == [0]
     assert judged["precision"].tolist() == [2 / 4]
     assert judged["average_precision"].tolist() == [(1 / 2 + 2 / 4) / 2]
     without = judge(pool[:1], pool, ["a"], ["b", "a", "b", "a", None], k=4, itself=np.array([0]))
+    assert without["first"].tolist() == [1]
     assert without["average_precision"].tolist() == [(1 / 1 + 2 / 3) / 2]
 
 
@@ -166,7 +173,7 @@ def test_what_nobody_could_find_is_left_out_of_the_mean():
     judged = judge(queries, pool, keys, manipulated, 3)
     nowhere = np.array([key == "clip 0" for key in keys])
     assert (judged["relevant"] == 0).tolist() == nowhere.tolist()
-    assert judged[["precision", "average_precision"]].isna().all(axis=1).tolist() == nowhere.tolist()
+    assert judged[["first", "precision", "average_precision"]].isna().all(axis=1).tolist() == nowhere.tolist()
     missing = judge(queries, pool, [None] * 12, [np.nan] * 30, 3)
     assert not missing["relevant"].any()
     groups = pd.Series([f"person {number}" for number in range(12)])
@@ -212,6 +219,19 @@ def test_resnet_features_are_the_pooled_ones(pictures, weights):
     with Image.open(root / "07.png") as picture, torch.inference_mode():
         expected = theirs(published(whole(picture.convert("RGB")))[None])[0]
     np.testing.assert_allclose(found[7], expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+
+
+def test_any_network_s_features_are_what_it_returns_of_the_pictures_it_takes(pictures):
+    samples, root = pictures
+    network = torch.nn.Sequential(torch.nn.AvgPool2d(8), torch.nn.Flatten(), torch.nn.Dropout(0.5))
+    network.append(torch.nn.Linear(3, 5))
+    small = functools.partial(PictureDataset, image_size=8)
+    found = NetworkFeatures(network, small)([root / path for path in samples["path"]])
+    assert found.shape == (20, 5)
+    colours = np.stack([np.asarray(fit_square(Image.open(root / "07.png").convert("RGB"), 8))]) / 127.5 - 1
+    with torch.inference_mode():
+        expected = network[3](torch.from_numpy(colours.mean(axis=(1, 2), dtype=np.float32)))
+    np.testing.assert_allclose(found[7:8], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["harris", "resnet"])

@@ -12,6 +12,7 @@ from course_utils.plots.maps import (
     plot_mean_maps,
     plot_reconstructions,
 )
+from course_utils.plots.retrieval import plot_hubs, plot_rankings
 from course_utils.plots.samples import plot_accuracies, plot_class_balance, plot_shortcuts, sample_grid
 from course_utils.plots.scores import (
     plot_det,
@@ -33,9 +34,11 @@ __all__ = [
     "plot_detectors",
     "plot_explanation_scores",
     "plot_history",
+    "plot_hubs",
     "plot_maps",
     "plot_mean_maps",
     "plot_random_classifier",
+    "plot_rankings",
     "plot_reconstructions",
     "plot_reliability",
     "plot_robustness",

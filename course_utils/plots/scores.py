@@ -204,31 +204,40 @@ def plot_score_histogram(table: pd.DataFrame, threshold: float) -> Caption:
     )
 
 
-def plot_detectors(aurocs: pd.Series, kinds: Mapping[str, str], title: str) -> Caption:
-    """Draw the AUROC of many detectors, a row each with its 95 % interval, and a line at guessing.
+def plot_detectors(
+    scores: pd.Series,
+    kinds: Mapping[str, str],
+    title: str,
+    *,
+    measure: str = "AUROC",
+    guessing: float = 0.5,
+) -> Caption:
+    """Draw how good many detectors are, a row each with its 95 % interval, and a line at guessing.
 
     Args:
-        aurocs: `intervals.Interval` by the detector's name, in the order of the rows.
+        scores: `intervals.Interval` by the detector's name, in the order of the rows.
         kinds: what kind of detector each is, which decides marker and colour.
         title: of the figure.
+        measure: what the scores are.
+        guessing: the score of who guesses.
     """
-    figure = new_figure(8.6, 1.6 + 0.34 * len(aurocs))
+    figure = new_figure(8.6, 1.6 + 0.34 * len(scores))
     axes = figure.subplots()
-    styles = dict(zip(dict.fromkeys(kinds[name] for name in aurocs.index), CURVE_STYLES, strict=False))
-    for row, (name, interval) in enumerate(aurocs.items()):
+    styles = dict(zip(dict.fromkeys(kinds[name] for name in scores.index), CURVE_STYLES, strict=False))
+    for row, (name, interval) in enumerate(scores.items()):
         look = {key: styles[kinds[name]][key] for key in ("color", "marker")}
         axes.plot([interval.low, interval.high], [row, row], color=look["color"], linewidth=2.5)
         axes.plot(interval.value, row, linestyle="none", **look)
         axes.annotate(str(interval), (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     for kind, style in styles.items():
         axes.plot([], [], color=style["color"], marker=style["marker"], linewidth=2.5, label=kind)
-    axes.axvline(0.5, color=INK, linewidth=1.2, linestyle="--", label="guessing")
-    axes.set(title=title, xlabel="AUROC", yticks=range(len(aurocs)), yticklabels=aurocs.index)
-    axes.set_ylim(len(aurocs) - 0.5, -0.5)
+    axes.axvline(guessing, color=INK, linewidth=1.2, linestyle="--", label="guessing")
+    axes.set(title=title, xlabel=measure, yticks=range(len(scores)), yticklabels=scores.index)
+    axes.set_ylim(len(scores) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     figure.legend(loc="outside lower center", ncols=min(3, len(styles) + 1))
-    values = ", ".join(f"{name} {interval.value:.2f}" for name, interval in aurocs.items())
-    return show(figure, f"{title}, AUROC: {values}. {_coverage(aurocs)}")
+    values = ", ".join(f"{name} {interval.value:.2f}" for name, interval in scores.items())
+    return show(figure, f"{title}, {measure}: {values}. {_coverage(scores)}")
 
 
 def _test_set(*tables: pd.DataFrame) -> str:

@@ -72,7 +72,6 @@ from course_utils.lesson import Lesson
 from course_utils.models.autoencoder import SIDE, ConvolutionalAutoencoder
 from course_utils.models.face_recogniser import FaceRecogniser, FaceResNet, MarginHead
 from course_utils.models.face_vit import FaceViT, load_released
-from course_utils.models.pretrained import load_weights
 from course_utils.predictions import per_video, write_predictions
 from course_utils.published import published_results
 from course_utils.training import RecognitionTrainer, ReconstructionTrainer
@@ -219,15 +218,9 @@ def train_recogniser(name, backbone, features):
 
 
 torch.manual_seed(seed)
-reference_folder = paths.repository() / "reference_runs"
-reference = json.loads((reference_folder / "10_face_vit.json").read_text(encoding="utf-8"))
 if face_vit == "reference":
-    vit = FaceViT(**reference["network"])
-    load_weights(reference_folder / "10_face_vit.safetensors", vit)
-    origin = (
-        f"reference run, {reference['training_pictures']:,} pictures of"
-        f" {reference['training_people']:,} drawn people, {reference['epochs']} epochs, {reference['date']}"
-    )
+    vit, reference = recognition.reference_recogniser()
+    origin = str(vit.origin)
 elif face_vit == "train":
     vit = train_recogniser("face_vit", FaceViT(patches, depth, width, heads), width)
     origin = f"trained here on {people}"
@@ -791,7 +784,8 @@ caption = plots.plot_detectors(
 # frames of each, and many more epochs.
 
 # %%
-longer = json.loads((reference_folder / "10_attention.json").read_text(encoding="utf-8"))
+reference_file = paths.repository() / "reference_runs" / "10_attention.json"
+longer = json.loads(reference_file.read_text(encoding="utf-8"))
 print(
     f"reference run: {longer['dataset']}, at most {longer['epochs']} epochs, {longer['precision']},"
     f" {longer['device']}, {longer['date']}; lowest error of the attention CAE on validation"
