@@ -101,45 +101,31 @@ DISTANCES: dict[str, Measure] = {
     ),
 }
 
-FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "": lambda scores: scores,
-    "The array is n x q, not q x n.": lambda scores: scores.T,
-}
-
 
 def judge_likeness(inputs: Data, outputs: Data) -> list[Verdict]:
+    size = len(inputs["plain"]["queries"]), len(inputs["plain"]["pool"])
+
+    def table(name: str) -> tuple[np.ndarray, bool]:
+        """Return what was found, q x n, and whether it came so and not n x q."""
+        found = part(outputs, name)
+        scores = numbers(found["values"]).reshape(found["shape"])
+        return scores if scores.shape == size else scores.T, scores.shape == size
+
     @cache
     def recognised(measure: str) -> Names | None:
         queries, pool = (numbers(inputs["plain"][name]) for name in ("queries", "pool"))
         ways = COSINES if measure == "cosine" else DISTANCES
-        known = {
-            (mistake, form): turn(way(queries, pool))
-            for mistake, way in ways.items()
-            for form, turn in FORMS.items()
-        }
-        return alike(part(outputs, measure)["values"], known)
+        return alike(table(measure)[0], {(mistake,): way(queries, pool) for mistake, way in ways.items()})
 
     def formula(measure: str) -> Verdict:
         right = respect(recognised(measure), 0)
-        shape = part(outputs, measure)["shape"]
-        if not right.earned:
-            return right
-        turned = respect(recognised(measure), 1)
-        return (
-            turned if not turned.earned else decide(shape == [4, 6], f"The array is not q x n but {shape}.")
-        )
+        return decide(table(measure)[1], "The array is not q x n.") if right.earned else right
 
     def zeros() -> Verdict:
         queries, pool = (numbers(inputs["zeros"][name]) for name in ("queries", "pool"))
-        found = numbers(part(outputs, "zeros")["values"])
-        zero = np.outer(_lengths(queries), _lengths(pool)) == 0
-        found = (
-            found.reshape(zero.shape)
-            if recognised("cosine") is None or not recognised("cosine")[1]
-            else found.reshape(zero.T.shape).T
-        )
+        found = table("zeros")[0][np.outer(_lengths(queries), _lengths(pool)) == 0]
         mistake = "The cosine with a vector of zeros is not 0."
-        return decide(bool(np.abs(found[zero]).max() < 1e-6), mistake, f"found {found[zero].tolist()}")
+        return decide(bool(np.abs(found).max() < 1e-6), mistake, f"found {found.tolist()}")
 
     def memory() -> Verdict:
         share = float(part(outputs, "most"))
@@ -190,7 +176,8 @@ def judge_rank(inputs: Data, outputs: Data) -> list[Verdict]:
 
     def direction() -> Verdict:
         for scores, found in zip(inputs["plain"], part(outputs, "plain"), strict=True):
-            for measure, rows in found.items():
+            for measure in ("cosine", "euclidean"):
+                rows = found[measure]
                 if sorted(rows) != list(range(len(scores))):
                     return decide(False, "Without a query of the pool, not every row is in the ranking once.")
                 mistake = f"By {measure}, the first is not the most alike."
@@ -225,15 +212,15 @@ def judge_rank(inputs: Data, outputs: Data) -> list[Verdict]:
 
 
 def draw_rankings(generator: np.random.Generator) -> Data:
-    """Rankings with relevant pictures before and after place k, the first place of each kind, and one with none."""
+    """Rankings with relevant pictures before and after place k, fewer than k, and a ranking with none."""
     rankings = []
     for first in (True, False, True, False):
-        count = int(generator.integers(12, 30))
-        k = int(generator.integers(4, 7))
+        count = int(generator.integers(14, 30))
+        k = int(generator.integers(7, 9))
         relevant = np.zeros(count, bool)
         relevant[0] = first
         relevant[1 + generator.permutation(k - 1)[:2]] = True
-        relevant[k + generator.permutation(count - k)[: int(generator.integers(2, 5))]] = True
+        relevant[k + generator.permutation(count - k)[: int(generator.integers(2, 4))]] = True
         rankings.append({"relevant": relevant.tolist(), "k": k})
     return {"rankings": rankings, "nothing": {"relevant": [False] * 9, "k": int(generator.integers(2, 6))}}
 

@@ -527,6 +527,183 @@ MUTANTS = [
     ),
     Mutant("threshold-on-reals", "smallest first", {"[::-1]": ""}, (0, 2)),
     Mutant(
+        "likeness",
+        "not divided by the lengths",
+        {"queries @ pool.T / np.where(lengths > 0, lengths, 1)": "queries @ pool.T"},
+        (0,),
+    ),
+    Mutant(
+        "likeness",
+        "divided by the query's length alone",
+        {
+            "np.outer(np.linalg.norm(queries, axis=1), np.linalg.norm(pool, axis=1))": "np.linalg.norm(queries, axis=1)[:, None]"
+        },
+        (0,),
+    ),
+    Mutant("likeness", "squared lengths", {"lengths > 0, lengths, 1": "lengths > 0, lengths**2, 1"}, (0,)),
+    Mutant("likeness", "one less the cosine", {"return queries @": "return 1 - queries @"}, (0, 1)),
+    Mutant(
+        "likeness",
+        "the n x q way",
+        {
+            "queries @ pool.T / np.where(lengths > 0, lengths, 1)": "(queries @ pool.T / np.where(lengths > 0, lengths, 1)).T"
+        },
+        (0,),
+    ),
+    Mutant("likeness", "nothing done about zeros", {"np.where(lengths > 0, lengths, 1)": "lengths"}, (1,)),
+    Mutant(
+        "likeness",
+        "a vector of zeros is like all",
+        {
+            "return queries @ pool.T / np.where(lengths > 0, lengths, 1)": "return np.where(lengths > 0, queries @ pool.T / np.where(lengths > 0, lengths, 1), 1)"
+        },
+        (1,),
+    ),
+    Mutant("likeness", "the root", {"np.stack([np.square(": "np.sqrt([np.square("}, (2,)),
+    Mutant("likeness", "a mean", {".sum(axis=1) for query": ".mean(axis=1) for query"}, (2,)),
+    Mutant("likeness", "absolute differences", {"np.square(pool": "np.abs(pool"}, (2,)),
+    Mutant(
+        "likeness",
+        "the product taken off once",
+        {"np.square(pool - query).sum(axis=1)": "np.square(pool).sum(axis=1) + query @ query - pool @ query"},
+        (2,),
+    ),
+    Mutant(
+        "likeness",
+        "all differences at once",
+        {
+            "np.stack([np.square(pool - query).sum(axis=1) for query in queries])": "np.square(queries[:, None] - pool).sum(axis=2)"
+        },
+        (3,),
+    ),
+    Mutant(
+        "likeness",
+        "all products at once",
+        {"queries @ pool.T": "(queries[:, None] * pool).sum(axis=2)"},
+        (3,),
+    ),
+    Mutant(
+        "rank", "always the highest first", {'-scores if measure == "cosine" else scores': "-scores"}, (0,)
+    ),
+    Mutant("rank", "always the lowest first", {'-scores if measure == "cosine" else scores': "scores"}, (0,)),
+    Mutant("rank", "the other way round", {'measure == "cosine"': 'measure == "euclidean"'}, (0,)),
+    Mutant("rank", "the query stays", {"order if itself is None else order[order != itself]": "order"}, (1,)),
+    Mutant("rank", "the first is taken for the query", {"order[order != itself]": "order[1:]"}, (1,)),
+    Mutant("rank", "row 0 is no row", {"if itself is None": "if not itself"}, (1,)),
+    Mutant("rank", "places for rows", {"order[order != itself]": "np.delete(order, itself)"}, (1,)),
+    Mutant(
+        "rank",
+        "turned round",
+        {
+            'np.argsort(-scores if measure == "cosine" else scores, kind="stable")': 'np.argsort(scores, kind="stable")[:: -1 if measure == "cosine" else 1]'
+        },
+        (2,),
+    ),
+    Mutant(
+        "rank",
+        "the last of equals first",
+        {
+            'np.argsort(-scores if measure == "cosine" else scores, kind="stable")': 'np.lexsort((-np.arange(len(scores)), -scores if measure == "cosine" else scores))'
+        },
+        (2,),
+    ),
+    Mutant(
+        "judge-ranking",
+        "recall",
+        {"float(precisions[k - 1])": "float(relevant[:k].sum() / relevant.sum())"},
+        (0,),
+    ),
+    Mutant("judge-ranking", "a count", {"float(precisions[k - 1])": "float(relevant[:k].sum())"}, (0,)),
+    Mutant("judge-ranking", "one place too late", {"precisions[k - 1]": "precisions[k]"}, (0,)),
+    Mutant("judge-ranking", "the whole ranking", {"precisions[k - 1]": "precisions[-1]"}, (0,)),
+    Mutant(
+        "judge-ranking",
+        "as many as there can be",
+        {"float(precisions[k - 1])": "float(relevant[:k].sum() / min(k, relevant.sum()))"},
+        (0,),
+    ),
+    Mutant(
+        "judge-ranking",
+        "cut at k",
+        {"precisions[relevant].mean()": "precisions[:k][relevant[:k]].mean()"},
+        (1,),
+    ),
+    Mutant(
+        "judge-ranking",
+        "nothing after k",
+        {"precisions[relevant].mean()": "precisions[:k][relevant[:k]].sum() / relevant.sum()"},
+        (1,),
+    ),
+    Mutant(
+        "judge-ranking", "mean over all places", {"precisions[relevant].mean()": "precisions.mean()"}, (1,)
+    ),
+    Mutant(
+        "judge-ranking",
+        "divided by k",
+        {"precisions[relevant].mean()": "precisions[relevant].sum() / k"},
+        (1,),
+    ),
+    Mutant(
+        "judge-ranking", "the first alone", {"precisions[relevant].mean()": "precisions[relevant][0]"}, (1,)
+    ),
+    Mutant(
+        "judge-ranking",
+        "each counts one",
+        {"precisions[relevant].mean()": "(1 / np.arange(1, len(relevant) + 1))[relevant].mean()"},
+        (1,),
+    ),
+    Mutant("judge-ranking", "zero for nothing", {"return np.nan, np.nan": "return 0.0, 0.0"}, (2,)),
+    Mutant("judge-ranking", "NaN for one of two", {"return np.nan, np.nan": "return 0.0, np.nan"}, (2,)),
+    Mutant("top-k", "the root", {"return rows, best": "return rows, np.sqrt(best)"}, (0,)),
+    Mutant("top-k", "a mean", {".sum(axis=1)": ".mean(axis=1)"}, (0,)),
+    Mutant("top-k", "the farthest", {"np.argsort(best,": "np.argsort(-best,"}, (0, 1, 2)),
+    Mutant("top-k", "rows of their block", {"start + np.arange": "np.arange"}, (1, 2)),
+    Mutant(
+        "top-k",
+        "blocks of one size",
+        {"start += len(block)": "start = start + len(block) if start else 2 * len(block)"},
+        (1, 2),
+    ),
+    Mutant(
+        "top-k",
+        "small blocks are left out",
+        {
+            "    for block in blocks:\n": "    for block in blocks:\n        if len(block) < k - 2 and start:\n            continue\n"
+        },
+        (1,),
+    ),
+    Mutant(
+        "top-k",
+        "the block before the best",
+        {
+            "[best, distances]": "[distances, best]",
+            "[rows, start + np.arange(len(block))]": "[start + np.arange(len(block)), rows]",
+        },
+        (2,),
+    ),
+    Mutant(
+        "top-k",
+        "the last of equals first",
+        {'np.argsort(best, kind="stable")': "np.lexsort((-rows, best))"},
+        (2,),
+    ),
+    Mutant(
+        "top-k",
+        "all blocks at once",
+        {"    for block in blocks:\n": "    for block in [np.concatenate(list(blocks))]:\n"},
+        (3,),
+    ),
+    Mutant(
+        "top-k",
+        "all distances kept",
+        {
+            "[:k]\n        rows, best = rows[order], best[order]\n": "\n        rows, best = rows[order], best[order]\n",
+            "return rows, best": "return rows[:k], best[:k]",
+        },
+        (3,),
+    ),
+    Mutant("top-k", "the first block alone", {"        start += len(block)\n": "        break\n"}, (1, 2, 3)),
+    Mutant(
         "squeeze-excitation",
         "mean over time alone",
         {
@@ -942,6 +1119,50 @@ def threshold_on_reals(errors, false_alarms):
             return threshold
     return np.inf
 """,
+    "likeness": """
+def likeness(queries, pool, measure):
+    table = []
+    for query in queries:
+        row = []
+        for other in pool:
+            if measure == "euclidean":
+                difference = query - other
+                row.append(float(difference @ difference))
+            else:
+                both = np.sqrt((query @ query) * (other @ other))
+                row.append(float(query @ other / both) if both else 0.0)
+        table.append(row)
+    return np.array(table)
+""",
+    "rank": """
+def rank(scores, measure, itself):
+    sign = -1 if measure == "cosine" else 1
+    rows = [row for row in range(len(scores)) if itself is None or row != itself]
+    return sorted(rows, key=lambda row: (sign * scores[row], row))
+""",
+    "judge-ranking": """
+def judge_ranking(relevant, k):
+    found, total, first = 0, 0.0, 0
+    for place, yes in enumerate(relevant, start=1):
+        if yes:
+            found += 1
+            first += place <= k
+            total += found / place
+    return (first / k, total / found) if found else (float("nan"), float("nan"))
+""",
+    "top-k": """
+import heapq
+
+def top_k(query, blocks, k):
+    def candidates():
+        row = 0
+        for block in blocks:
+            for distance in ((block - query) ** 2).sum(axis=1).tolist():
+                yield distance, row
+                row += 1
+    best = heapq.nsmallest(k, candidates())
+    return [row for _, row in best], [distance for distance, _ in best]
+""",
     "squeeze-excitation": """
 def squeeze_excitation(features, reduce, expand):
     scaled = torch.empty_like(features)
@@ -1046,6 +1267,33 @@ def threshold_on_reals(errors, false_alarms):
     from course_utils import anomaly
     table = pd.DataFrame({"score": errors, "label": 0, "split": "val"})
     return anomaly.threshold_on_reals(table, false_alarms)
+""",
+    "likeness": """
+def likeness(queries, pool, measure):
+    from course_utils.retrieval import search
+    found = search(queries, pool, len(pool), measure=measure)
+    scores = np.empty(found.scores.shape)
+    np.put_along_axis(scores, found.rows, found.scores, axis=1)
+    return scores
+""",
+    "rank": """
+def rank(scores, measure, itself):
+    from course_utils.retrieval import search
+    own = np.array([-1 if itself is None else itself])
+    places = np.asarray(scores)[:, None]
+    return search(places.max(keepdims=True), places, len(scores), measure="euclidean", itself=own).rows[0]
+""",
+    "judge-ranking": """
+def judge_ranking(relevant, k):
+    from sklearn.metrics import average_precision_score
+    places = -np.arange(len(relevant))
+    return np.mean(relevant[:k]), average_precision_score(relevant, places)
+""",
+    "top-k": """
+def top_k(query, blocks, k):
+    from course_utils import retrieval
+    found = retrieval.search(query[None], np.concatenate(list(blocks)), k, measure="euclidean")
+    return found.rows[0], found.scores[0]
 """,
     "squeeze-excitation": """
 def squeeze_excitation(features, reduce, expand):
