@@ -21,7 +21,7 @@ def plot_rankings(
         relevant: what makes a picture relevant, e.g. "same person".
     """
     count = max(map(len, rankings.values()))
-    figure = new_figure(0.6 + 0.92 * (count + 1), 0.8 + 1.15 * len(rankings))
+    figure = new_figure(0.6 + 0.92 * (count + 1), 0.7 + 1.05 * len(rankings))
     rows = figure.subplots(len(rankings), count + 1, squeeze=False)
     for cells, (name, found) in zip(rows, rankings.items(), strict=True):
         for place, (axes, (picture, hit)) in enumerate(zip(cells, [(query, False), *found], strict=True)):

@@ -104,9 +104,12 @@ def raw_pixels(files):
     )
 
 
+chance = np.random.default_rng(seed)
+
+
 def guesses(files):
     """Return n x 8 numbers that know nothing of the pictures."""
-    return np.random.default_rng(seed).normal(size=(len(files), 8)).astype(np.float32)
+    return chance.normal(size=(len(files), 8)).astype(np.float32)
 
 
 def describe(files, zoom):
@@ -845,9 +848,7 @@ extractors = {
     "ResNet-18": resnet,
     "face ViT": NetworkFeatures(recogniser, partial(recognition.face_pictures, zoom=zoom)),
 }
-known = (
-    pool["target"][pool["path"] == pool["path"][queries[0]]].iloc[0] if picture is None else None
-)
+known = pool["target"][queries[0]] if picture is None else None
 for name, extractor in extractors.items():
     found = find_similar(asked_file, pool, photographs.root, features[name], extractor)
     rankings[f"{name}, cosine"] = [
