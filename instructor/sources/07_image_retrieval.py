@@ -112,17 +112,20 @@ def guesses(files):
     return chance.normal(size=(len(files), 8)).astype(np.float32)
 
 
-def describe(files, zoom):
-    """Return the features of n picture files, n x D, by the extractor's name."""
-    face_pictures = partial(recognition.face_pictures, zoom=zoom)
-    extractors = {
+def extractors(zoom):
+    """Return what makes features of n picture files, n x D, by name."""
+    return {
         "Harris": harris_features,
         "ResNet-18": resnet,
-        "face ViT": NetworkFeatures(recogniser, face_pictures),
+        "face ViT": NetworkFeatures(recogniser, partial(recognition.face_pictures, zoom=zoom)),
         "raw pixels": raw_pixels,
         "guesses": guesses,
     }
-    return {name: extractor(files) for name, extractor in extractors.items()}
+
+
+def describe(files, zoom):
+    """Return the features of n picture files, n x D, by the extractor's name."""
+    return {name: extractor(files) for name, extractor in extractors(zoom).items()}
 
 
 photographs = load_dataset(people)
@@ -843,13 +846,9 @@ print(f"the nearest at a squared distance of {distances[0]:.3g}")
 
 # %%
 rankings = {}
-extractors = {
-    "Harris": harris_features,
-    "ResNet-18": resnet,
-    "face ViT": NetworkFeatures(recogniser, partial(recognition.face_pictures, zoom=zoom)),
-}
 known = pool["target"][queries[0]] if picture is None else None
-for name, extractor in extractors.items():
+for name in ("Harris", "ResNet-18", "face ViT"):
+    extractor = extractors(zoom)[name]
     found = find_similar(asked_file, pool, photographs.root, features[name], extractor)
     rankings[f"{name}, cosine"] = [
         (open_rgb(photographs.root / row.path), row.target == known) for row in found.itertuples()
