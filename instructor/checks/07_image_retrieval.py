@@ -517,7 +517,7 @@ QUESTIONS = [
         ),
     ),
     Question(
-        id="shortcut",
+        id="person-or-clip",
         number=707,
         title="By the face, or by the rest?",
         points=6,

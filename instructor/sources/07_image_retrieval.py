@@ -716,7 +716,7 @@ for name in ("ResNet-18, cosine", "face ViT, cosine"):
     )
 
 # %% [markdown]
-# **Question 707 · shortcut** (6 points, read by a person, about 20 minutes)
+# **Question 707 · person-or-clip** (6 points, read by a person, about 20 minutes)
 #
 # (a) By what do the searches find the same clip, then: by the face, or by the rest? Name the bar of your figure that says so,
 # and what one half would have meant. (b) For tracing a manipulated picture to its source this may be welcome, for finding
@@ -724,8 +724,8 @@ for name in ("ResNet-18, cosine", "face ViT, cosine"):
 # search for *people* look good in a test, and fail in use? (d) What would you change in the pictures, or in the test, so that
 # it cannot be taken?
 
-# %% [markdown] question="shortcut" tags=["answer"]
-# **Answer 707 · shortcut**
+# %% [markdown] question="person-or-clip" tags=["answer"]
+# **Answer 707 · person-or-clip**
 #
 # <!-- BEGIN SOLUTION -->
 # (a) Near 1: by hair, head, clothes, light and framing, whoever's face is in the middle. One half would mean that both count
