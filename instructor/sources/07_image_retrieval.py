@@ -57,7 +57,7 @@ from sklearn.metrics import average_precision_score
 from course_utils import plots, recognition
 from course_utils.data.pictures import open_rgb
 from course_utils.data.prepare import load_dataset
-from course_utils.intervals import compare_means, mean_interval, share_interval
+from course_utils.intervals import compare_means, share_interval
 from course_utils.lesson import Lesson
 from course_utils.retrieval import (
     NetworkFeatures,
@@ -458,7 +458,7 @@ def quality(judged, groups):
     """Return the intervals of the three measures, a row a search."""
     return pd.DataFrame(
         {
-            title: {name: mean_interval(found[column], groups) for name, found in judged.items()}
+            title: {name: share_interval(found[column], groups) for name, found in judged.items()}
             for title, column in MEASURES.items()
         }
     )
