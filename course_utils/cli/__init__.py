@@ -141,11 +141,18 @@ def build(
 def report(
     run_folder: Annotated[Path, typer.Argument(help="The folder of a run, such as build/runs/quick-…")],
     out: Out = None,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public", help="Leave out pictures of data sets that may not be shown; list what was."
+        ),
+    ] = False,
 ) -> None:
     """Write the web site of a run, and print the path of its index page."""
     from course_utils.notebooks.report import write_report
 
-    print(f"Report: {write_report(run_folder, out or paths.build() / 'report')}")
+    folder = out or paths.build() / ("public_report" if public else "report")
+    print(f"Report: {write_report(run_folder, folder, public=public)}")
 
 
 @app.command()

@@ -20,6 +20,8 @@ NOT_A_MANIFEST = {"published_results"}  # lies in the same folder
 COMPLETE = ".complete.json"  # in the folder of a generated data set
 PREPARED = "prepare.json"  # beside a sample table, written last
 ALL = "all"  # in an edition's counts: all splits, or all labels of a split
+used: set[str] = set()
+"""The names of the data sets that this process has worked with; a run notes them for each notebook."""
 
 
 class Edition(BaseModel):
@@ -120,6 +122,12 @@ class Manifest(BaseModel):
     def sources(self) -> tuple[str, ...]:
         """The names of the data sets that this one is made of; none for most."""
         return self.merge or ((self.crop,) if self.crop else ())
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """The names of the data sets whose pictures it holds: its sources, and the one that it forges."""
+        forged = getattr(self.generate, "photographs_of", None)
+        return (*self.sources, *([forged] if forged else []))
 
     def parse(self, path: str, told: Callable[[str], dict] | None = None) -> dict[str, str] | None:
         """Return the columns of a file, all but the split; None if no layout line describes it.
@@ -267,6 +275,17 @@ def load_manifest(name: str) -> Manifest:
         f"There is no data set {name!r}. There are: {', '.join(manifest_names())}. For pictures of your own,"
         " type `course data prepare --folder PATH`."
     )
+
+
+def may_show(name: str) -> bool:
+    """Whether a data set's pictures may appear in public: it and whatever it is made of say ``may_show: yes``.
+
+    Those of a data set that nobody knows any more may not.
+    """
+    if name not in manifest_names():
+        return False
+    manifest = load_manifest(name)
+    return manifest.may_show == "yes" and all(map(may_show, manifest.made_of))
 
 
 def refuse_rings(manifest: Manifest, above: tuple[str, ...] = ()) -> None:

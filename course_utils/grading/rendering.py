@@ -16,7 +16,7 @@ from PIL import Image
 
 from course_utils import paths
 from course_utils.grading.tables import as_text
-from course_utils.notebooks.report import mathml
+from course_utils.notebooks.maths import mathml
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TEXT = 20_000

@@ -1,48 +1,49 @@
 """Make a web site of a run: each executed notebook, and its numbers beside the published ones.
 
-The site stands alone: it works from ``file://`` and asks nothing of the network.
+The site stands alone: it works from ``file://``, holds no script, and asks nothing of the network.
 """
 
 import html
-import json
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
-from xml.etree.ElementTree import tostring
+from typing import Any
 
 import jinja2
-import latex2mathml.converter
 import nbformat
+from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
+from course_utils import paths
+from course_utils.data.manifest import load_manifest, manifest_names, may_show
+from course_utils.errors import CourseError
+from course_utils.notebooks.catalogue import read_notebooks
+from course_utils.notebooks.maths import with_mathml
+from course_utils.notebooks.pictures import take_pictures
 from course_utils.notebooks.run import read_run
 from course_utils.published import PublishedResult, published_results
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Code first, so that a dollar sign inside code is left alone; no space just inside the dollars, so that a
-# sentence may speak of money.
-MATHS = re.compile(
-    r"(?P<code>```.*?```|`[^`\n]+`)|\$\$(?P<display>.+?)\$\$|\$(?P<inline>(?! )[^$\n]+?(?<! ))\$(?!\d)",
-    re.DOTALL,
-)
-# MathML leaves no space between a function's name and its argument, as LaTeX does.
-FUNCTION = re.compile(r"(<mi>(?:ln|log|exp|max|min)</mi>)(?=<m[in]>)")
-
-MATHML = re.compile(
-    "math|menclose|mfrac|mi|mn|mo|mover|mpadded|mphantom|mroot|mrow|mspace|msqrt|mstyle|msub|msubsup|msup"
-    "|mtable|mtd|mtext|mtr|munder|munderover"
-)
-ATTRIBUTES = re.compile(
-    "accent|accentunder|columnalign|columnlines|columnspacing|depth|display|displaystyle|fence|form|height"
-    "|largeop|linethickness|lspace|mathcolor|mathsize|mathvariant|maxsize|minsize|movablelimits|notation"
-    "|rowlines|rowspacing|rspace|scriptlevel|separator|stretchy|symmetric|voffset|width|xmlns"
-)
+HEADING = re.compile(r"<h(?P<level>[1-6])>(?P<text>.*?)</h(?P=level)>", re.DOTALL)
+TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
+HEAD = re.compile(r"<thead>.*?</thead>", re.DOTALL)
+# Markdown has no table without a head; the sources leave it empty where a table needs none.
+EMPTY_HEAD = re.compile(r"<thead>\s*<tr>(\s*<th>\s*</th>)+\s*</tr>\s*</thead>")
+UNTOLD = re.compile(r"<th(?=[\s>])(?![^>]* scope=)")
+FIRST_CELL = re.compile(r"(<tr>\s*)<td(.*?)</td>", re.DOTALL)
 
 
-def write_report(run_folder: Path, out: Path) -> Path:
+def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
     """Write the site of a run into `out`, in place of an older one, and return its index page.
+
+    Args:
+        run_folder: the folder of the run.
+        out: the folder of the site.
+        public: leave out every picture that may show samples of a data set that may not be shown, and list what
+            was left out. Of a notebook that worked with such a data set, or of which nobody knows what it worked
+            with, figures of numbers alone stay.
 
     Raises:
         CourseError: `run_folder` is not the folder of a run.
@@ -51,92 +52,69 @@ def write_report(run_folder: Path, out: Path) -> Path:
     pages = out / "notebooks"
     shutil.rmtree(pages, ignore_errors=True)
     pages.mkdir(parents=True)
-    notebooks, rows = [], []
-    for entry in run["notebooks"]:
-        results = _results(run_folder / entry["name"] / "results.json")
-        rows += [_row(entry, result, run, results) for result in results.get("results", [])]
-        executed = run_folder / f"{entry['name']}.ipynb"
-        title, page = "", None
-        if executed.is_file():
-            node = nbformat.read(executed, as_version=4)
-            title = node.metadata.get("course", {}).get("title", "")
-            page = f"notebooks/{entry['name']}.html"
-            state = f"{entry['state']} in {entry['seconds']:.0f} s · profile {run['profile']}"
-            (out / page).write_text(notebook_page(node, entry["name"], state), encoding="utf-8")
-        fallbacks = results.get("course_versions_used", [])
-        notebooks.append(entry | {"title": title, "page": page, "course_versions_used": fallbacks})
-    papers = list(dict.fromkeys(row["published"].paper for row in rows if row["published"]))
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    index = out / "index.html"
-    template = environment.get_template("report.html.j2")
-    index.write_text(
-        template.render(run=run, notebooks=notebooks, rows=rows, papers=papers), encoding="utf-8"
+    notebooks = _notebooks(run, run_folder)
+    executed = [notebook for notebook in notebooks if notebook["page"]]
+    site = _Site(out, run=run, public=public)
+    rows, left_out, reasons = [], [], {}
+    for notebook, before, after in zip(executed, [None, *executed], [*executed[1:], None], strict=False):
+        name = notebook["name"]
+        reasons[name] = _why_not_shown(notebook["datasets"])
+        node = nbformat.read(run_folder / f"{name}.ipynb", as_version=4)
+        pictures = take_pictures(node, name, pages, numbers_alone=public and bool(reasons[name]))
+        notebook["shown"] = [picture for picture in pictures if picture.file]
+        left_out += [picture for picture in pictures if not picture.file]
+        cells, sections = with_anchors(cells_of(node))
+        about = {"notebook": notebook, "before": before, "after": after, "sections": sections}
+        site.write(notebook["page"], "notebook.html.j2", cells=Markup(cells), **about)
+    for notebook in notebooks:
+        rows += [_row(notebook, result, run) for result in notebook["results"]]
+    datasets = _datasets(notebooks)
+    site.write("gallery.html", "gallery.html.j2", notebooks=notebooks)
+    index = site.write(
+        "index.html",
+        "index.html.j2",
+        notebooks=notebooks,
+        rows=rows,
+        papers=list(dict.fromkeys(row["published"].paper for row in rows if row["published"])),
+        datasets=datasets,
+        withheld=[dataset["name"] for dataset in datasets if not dataset["may_show"]],
+        left_out=left_out,
+        reasons=reasons,
     )
+    shutil.copy(TEMPLATES / "site" / "style.css", out / "style.css")
     return index
 
 
-def notebook_page(node: NotebookNode, name: str, state: str) -> str:
-    """Return an executed notebook as one HTML page, with formulas as MathML and pictures inside it."""
+def cells_of(node: NotebookNode) -> str:
+    """Return the cells of an executed notebook as HTML, with formulas as MathML.
+
+    Its pictures were taken out before, see `take_pictures`.
+    """
     node = nbformat.from_dict(node)
     for cell in node.cells:
         if cell.cell_type == "markdown":
             cell.source = with_mathml(cell.source)
-    exporter = HTMLExporter(template_name="course", extra_template_basedirs=[str(TEMPLATES)])
-    resources = {"metadata": {"name": name}, "course_state": state}
-    return exporter.from_notebook_node(node, resources=resources)[0]
+    exporter = HTMLExporter(
+        template_name="course", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
+    )
+    return TABLE.sub(_readable_table, exporter.from_notebook_node(node)[0])
 
 
-def with_mathml(markdown: str) -> str:
-    """Replace ``$…$`` and ``$$…$$`` by MathML, which browsers draw without a script; leave code alone."""
+def with_anchors(page: str) -> tuple[str, list[dict[str, str]]]:
+    """Give each heading an id, and return the page with the headings of the second level: anchor and text."""
+    sections: list[dict[str, str]] = []
+    taken: set[str] = set()
 
-    def convert(match: re.Match) -> str:
-        if match["code"]:
-            return match[0]
-        return mathml(match["display"] or match["inline"], "block" if match["display"] else "inline")
+    def anchored(match: re.Match) -> str:
+        text = html.unescape(re.sub(r"<[^>]+>", "", match["text"])).strip()
+        word = re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
+        anchor = next(name for name in (word, *(f"{word}-{n}" for n in range(2, 1000))) if name not in taken)
+        taken.add(anchor)
+        if match["level"] == "2":
+            sections.append({"anchor": anchor, "text": text})
+        return f'<h{match["level"]} id="{anchor}">{match["text"]}</h{match["level"]}>'
 
-    return MATHS.sub(convert, markdown)
-
-
-def mathml(latex: str, display: Literal["block", "inline"]) -> str:
-    r"""Return a formula as MathML that holds nothing but MathML, also where a stranger wrote it.
-
-    ``latex2mathml`` itself passes on what stands in ``\text{…}`` as it is, a ``<script>`` too.
-    """
-    root = latex2mathml.converter.Converter(display=display).convert_to_element(latex)
-    for element in root.iter():
-        if not MATHML.fullmatch(element.tag):
-            element.tag = "mrow"
-        kept = {name: html.unescape(value) for name, value in element.attrib.items() if ATTRIBUTES.fullmatch(name)}
-        element.attrib.clear()
-        element.attrib.update(kept)
-        element.text = html.unescape(element.text) if element.text else None
-    return FUNCTION.sub(r'\1<mspace width="0.17em"/>', tostring(root, encoding="unicode"))
-
-
-def _results(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def _row(
-    entry: dict[str, Any], result: dict[str, Any], run: dict[str, Any], results: dict[str, Any]
-) -> dict[str, Any]:
-    published = published_results().get(result.get("published", ""))
-    interval = result.get("interval")
-    measured = [result.get(key) for key in ("dataset", "edition", "compression", "split", "metric")]
-    if result.get("groups"):
-        measured.append(f"{result['groups']} test groups")
-    how = [result.get("model"), result.get("weights"), f"profile {run['profile']}", results.get("device")]
-    how += [f"{key} {result[key]}" for key in ("precision", "seed") if result.get(key) is not None]
-    return {
-        "name": result["name"],
-        "notebook": entry["name"],
-        "value": result["value"],
-        "published": published,
-        "interval": "{:.3f} to {:.3f}".format(*interval) if interval else "–",
-        "measured_on": " · ".join(part for part in measured if part),
-        "how": " · ".join(part for part in how if part),
-        "comparable": comparable(published, result, run),
-    }
+    return HEADING.sub(anchored, page), sections
 
 
 def comparable(published: PublishedResult | None, result: dict[str, Any], run: dict[str, Any]) -> str:
@@ -153,3 +131,101 @@ def comparable(published: PublishedResult | None, result: dict[str, Any], run: d
     if run["settings"]:
         reasons.append("changed " + ", ".join(f"{name}={value}" for name, value in run["settings"].items()))
     return f"not comparable: {'; '.join(reasons)}" if reasons else "yes"
+
+
+class _Site:
+    """The folder of a site, and what all its pages know."""
+
+    def __init__(self, folder: Path, **known: Any) -> None:
+        self.folder = folder
+        self.known = known
+        self.templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES / "site"), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+
+    def write(self, page: str, template: str, **content: Any) -> Path:
+        """Write a page, named relative to the folder; all text in it is escaped."""
+        top = "../" * page.count("/")
+        text = self.templates.get_template(template).render(top=top, **self.known, **content)
+        (self.folder / page).write_text(text, encoding="utf-8")
+        return self.folder / page
+
+
+def _notebooks(run: dict[str, Any], run_folder: Path) -> list[dict[str, Any]]:
+    """Return the notebooks of the course, and what became of each in this run, in order."""
+    course = {notebook.name: notebook.about for notebook in read_notebooks(paths.notebooks())}
+    course |= {notebook.name: notebook.about for notebook in read_notebooks(run_folder)}
+    entries = {entry["name"]: entry for entry in run["notebooks"]}
+    notebooks = []
+    for name in sorted(course | entries):
+        about, entry = course.get(name, {}), entries.get(name, {})
+        results = paths.read_json(run_folder / name / "results.json", {}) if entry else {}
+        executed = bool(entry) and (run_folder / f"{name}.ipynb").is_file()
+        notebooks.append(
+            {
+                "name": name,
+                "number": name[:2],
+                **{key: about.get(key, "") for key in ("title", "question", "chapter", "hours")},
+                "needs": about.get("needs", []),
+                **{key: entry.get(key) for key in ("state", "seconds", "peak_memory_mb", "error", "datasets")},
+                "page": f"notebooks/{name}.html" if executed else None,
+                "shown": [],
+                "results": results.get("results", []),
+                "device": results.get("device"),
+                "course_versions_used": results.get("course_versions_used", []),
+            }
+        )
+    return notebooks
+
+
+def _why_not_shown(datasets: list[str] | None) -> str:
+    """Return why the pictures of a notebook that worked with `datasets` may not be shown; empty if they may."""
+    if datasets is None:
+        return "the notebook did not complete: nobody knows what it worked with"
+    kept_back = [name for name in datasets if not may_show(name)]
+    return f"the notebook worked with {', '.join(kept_back)}" if kept_back else ""
+
+
+def _datasets(notebooks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the data sets that notebooks worked with: what to cite, their terms, and where they were used."""
+    used_in: dict[str, list[str]] = {}
+    for notebook in notebooks:
+        for name in notebook["datasets"] or []:
+            used_in.setdefault(name, []).append(notebook["number"])
+    datasets = []
+    for name, numbers in sorted(used_in.items()):
+        known = load_manifest(name).model_dump() if name in manifest_names() else {}
+        told = {key: known.get(key, "unknown by now") for key in ("title", "citation", "terms")}
+        datasets.append({"name": name, "numbers": numbers, "may_show": may_show(name), **told})
+    return datasets
+
+
+def _row(notebook: dict[str, Any], result: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+    published = published_results().get(result.get("published", ""))
+    interval = result.get("interval")
+    measured = [result.get(key) for key in ("dataset", "edition", "compression", "split", "metric")]
+    if result.get("groups"):
+        measured.append(f"{result['groups']} test groups")
+    how = [result.get("model"), result.get("weights"), f"profile {run['profile']}", notebook["device"]]
+    how += [f"{key} {result[key]}" for key in ("precision", "seed") if result.get(key) is not None]
+    return {
+        "name": result["name"],
+        "notebook": notebook["name"],
+        "page": notebook["page"],
+        "value": result["value"],
+        "published": published,
+        "interval": "{:.3f} to {:.3f}".format(*interval) if interval else "–",
+        "measured_on": " · ".join(part for part in measured if part),
+        "how": " · ".join(part for part in how if part),
+        "comparable": comparable(published, result, run),
+    }
+
+
+def _readable_table(match: re.Match) -> str:
+    """Say of which cells each head is, and let a table that is too wide be moved by the keyboard."""
+    table = match[0]
+    if EMPTY_HEAD.search(table):
+        table = FIRST_CELL.sub(r'\1<th scope="row"\2</th>', EMPTY_HEAD.sub("", table))
+    table = HEAD.sub(lambda head: UNTOLD.sub('<th scope="col"', head[0]), table)
+    table = UNTOLD.sub('<th scope="row"', table)
+    return f'<div class="wide" role="region" aria-label="Table" tabindex="0">{table}</div>'

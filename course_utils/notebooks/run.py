@@ -241,8 +241,7 @@ def _timed(job: dict[str, Any], settings: dict[str, str]) -> dict[str, Any]:
     ending = {"state": found["state"], "error": found["error"]}
     ending["seconds"] = round(time.monotonic() - started, 1)
     if ending["state"] == "completed":
-        completion = json.loads(Path(job["record"]).read_text(encoding="utf-8"))
-        ending["peak_memory_mb"] = completion["peak_memory_mb"]
+        ending |= json.loads(Path(job["record"]).read_text(encoding="utf-8"))
     return ending
 
 
@@ -254,12 +253,14 @@ def _entry(
     error: str | None,
     seconds: float = 0.0,
     peak_memory_mb: int | None = None,
+    datasets: list[str] | None = None,
 ) -> dict[str, Any]:
     return {
         "name": notebook.name,
         "state": state,
         "seconds": seconds,
         "peak_memory_mb": peak_memory_mb,
+        "datasets": datasets,
         "parameters": {name: one.value for name, one in notebook.parameters.items()} | values,
         "error": error,
     }

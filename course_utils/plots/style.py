@@ -6,6 +6,8 @@ import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from IPython.display import Image, display
+from matplotlib.artist import Artist
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 INK, QUIET, LINES = "#22272E", "#5F6B76", "#E6E9ED"
@@ -25,6 +27,8 @@ CURVE_STYLES = [
     {"color": "#AA4499", "linestyle": (0, (1, 1)), "marker": "D"},
     {"color": "#7A5C00", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "v"},
 ]
+NUMBERS_ALONE = {"shows": "numbers"}
+"""The metadata of a figure that holds no picture, so that it may be shown whatever data set it is about."""
 PIXELS_PER_INCH = 80  # as shown; drawn twice as fine for sharp screens
 
 
@@ -87,9 +91,15 @@ def show(figure: Figure, sentence: str) -> Caption:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=2 * PIXELS_PER_INCH)
     width = round(figure.get_figwidth() * PIXELS_PER_INCH)
-    display(Image(buffer.getvalue(), width=width, alt=sentence))
+    metadata = {} if figure.findobj(_is_coloured_by_values) else NUMBERS_ALONE
+    display(Image(buffer.getvalue(), width=width, alt=sentence, metadata=metadata))
     print(sentence)
     return Caption(sentence)
+
+
+def _is_coloured_by_values(artist: Artist) -> bool:
+    """Whether an artist could be a picture: its colours come from an array."""
+    return isinstance(artist, ScalarMappable) and artist.get_array() is not None
 
 
 def percent(share: float) -> str:
