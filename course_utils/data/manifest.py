@@ -278,7 +278,7 @@ def load_manifest(name: str) -> Manifest:
 
 
 def may_show(name: str) -> bool:
-    """Whether a data set's pictures may appear in public: it and whatever it is made of say ``may_show: yes``.
+    """Whether a data set's pictures may appear in public: it, and what it is made of, says ``may_show: yes``.
 
     Those of a data set that nobody knows any more may not.
     """

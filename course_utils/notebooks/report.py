@@ -14,6 +14,7 @@ import jinja2
 import nbformat
 from markupsafe import Markup
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 
 from course_utils import paths
@@ -95,7 +96,10 @@ def cells_of(node: NotebookNode) -> str:
         if cell.cell_type == "markdown":
             cell.source = with_mathml(cell.source)
     exporter = HTMLExporter(
-        template_name="course", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
+        template_name="course",
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_anchor_links=True,
+        preprocessors=[CoalesceStreamsPreprocessor],
     )
     return TABLE.sub(_readable_table, exporter.from_notebook_node(node)[0])
 
