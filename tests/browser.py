@@ -84,9 +84,10 @@ class Tab:
         self.complaints: list[str] = []
         self._socket = socket
         self._numbers = itertools.count(1)
-        self._loaded = False
+        self._loaded: set[str] = set()
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.command(f"{domain}.enable")
+        self.command("Page.setLifecycleEventsEnabled", enabled=True)
 
     def command(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Do something and return what DevTools answers; what happens meanwhile is noted."""
@@ -101,12 +102,10 @@ class Tab:
         """Open a page in a colour scheme and for a medium, and wait until it is there, lazy pictures too."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.command("Emulation.setEmulatedMedia", media=medium, features=features)
-        self.command("Page.navigate", url="about:blank")
         self.asked.clear()
         self.complaints.clear()
-        self._loaded = False
-        self.command("Page.navigate", url=page.as_uri())
-        while not self._loaded:
+        document = self.command("Page.navigate", url=page.as_uri())["loaderId"]
+        while document not in self._loaded:
             self._note(json.loads(self._socket.recv()))
         self.run("for (const image of document.images) image.loading = 'eager'")
         while not self.run("[...document.images].every(image => image.complete)"):
@@ -128,8 +127,8 @@ class Tab:
     def _note(self, message: dict[str, Any]) -> None:
         told = message.get("params", {})
         match message.get("method"):
-            case "Page.loadEventFired":
-                self._loaded = True
+            case "Page.lifecycleEvent" if told["name"] == "load":
+                self._loaded.add(told["loaderId"])
             case "Network.requestWillBeSent":
                 self.asked.append(told["request"]["url"])
             case "Network.loadingFailed":

@@ -32,6 +32,7 @@ TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 HEAD = re.compile(r"<thead>.*?</thead>", re.DOTALL)
 # Markdown has no table without a head; the sources leave it empty where a table needs none.
 EMPTY_HEAD = re.compile(r"<thead>\s*<tr>(\s*<th>\s*</th>)+\s*</tr>\s*</thead>")
+EMPTY = re.compile(r"<th[^>]*>\s*</th>")
 UNTOLD = re.compile(r"<th(?=[\s>])(?![^>]* scope=)")
 FIRST_CELL = re.compile(r"(<tr>\s*)<td(.*?)</td>", re.DOTALL)
 
@@ -230,6 +231,6 @@ def _readable_table(match: re.Match) -> str:
     table = match[0]
     if EMPTY_HEAD.search(table):
         table = FIRST_CELL.sub(r'\1<th scope="row"\2</th>', EMPTY_HEAD.sub("", table))
-    table = HEAD.sub(lambda head: UNTOLD.sub('<th scope="col"', head[0]), table)
+    table = HEAD.sub(lambda head: UNTOLD.sub('<th scope="col"', EMPTY.sub("<td></td>", head[0])), table)
     table = UNTOLD.sub('<th scope="row"', table)
-    return f'<div class="wide" role="region" aria-label="Table" tabindex="0">{table}</div>'
+    return f'<div class="wide" role="group" aria-label="Table" tabindex="0">{table}</div>'
