@@ -22,7 +22,7 @@ TEXT = re.compile(
 )
 """The elements of HTML that hold no picture by themselves."""
 NAMES = re.compile(
-    "align|aria-[a-z]+|border|class|colspan|dir|href|id|lang|open|role|rowspan|scope|start|style|tabindex|title"
+    "align|aria-[a-z]+|border|class|colspan|dir|href|id|lang|open|role|rowspan|scope|scoped|start|style|tabindex|title"
     "|type|valign"
 )
 """The attributes that bring no picture in by themselves."""
@@ -49,7 +49,7 @@ class Picture:
 
     notebook: str
     number: int
-    sentence: str
+    sentence: str = ""
     file: str | None = None
     width: int | None = None
     height: int | None = None
@@ -73,7 +73,7 @@ def take_pictures(node: NotebookNode, name: str, pages: Path, *, numbers_alone: 
     """
     found: list[Picture] = []
     for cell in node.cells:
-        if numbers_alone and cell.cell_type == "markdown" and not holds_no_picture(markdown2html(cell.source)):
+        if numbers_alone and cell.cell_type == "markdown" and not _is_words(cell):
             found.append(Picture(name, len(found) + 1))
             cell.source = f'<p class="left-out" id="{found[-1].anchor}">{LEFT_OUT}</p>'
         for output in cell.get("outputs", []):
@@ -122,6 +122,10 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._in_style and EMBEDDED.search(data):
             self.text_alone = False
+
+
+def _is_words(cell: NotebookNode) -> bool:
+    return not cell.get("attachments") and holds_no_picture(markdown2html(cell.source))
 
 
 def _is_text(kind: str, content: object) -> bool:
