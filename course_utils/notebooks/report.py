@@ -3,6 +3,7 @@
 The site stands alone: it works from ``file://``, holds no script, and asks nothing of the network.
 """
 
+import functools
 import html
 import re
 import shutil
@@ -57,7 +58,7 @@ def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
     notebooks = _notebooks(run, run_folder)
     executed = [notebook for notebook in notebooks if notebook["page"]]
     site = _Site(out, run=run, public=public)
-    rows, left_out, reasons = [], [], {}
+    left_out, reasons = [], {}
     for notebook, before, after in zip(executed, [None, *executed], [*executed[1:], None], strict=False):
         name = notebook["name"]
         reasons[name] = _why_not_shown(notebook["datasets"])
@@ -68,8 +69,12 @@ def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
         cells, sections = with_anchors(cells_of(node))
         about = {"notebook": notebook, "before": before, "after": after, "sections": sections}
         site.write(notebook["page"], "notebook.html.j2", cells=Markup(cells), **about)
-    for notebook in notebooks:
-        rows += [_row(notebook, result, run) for result in notebook["results"]]
+    printed = published_results()
+    rows = [
+        _row(notebook, result, run, printed.get(result.get("published", "")))
+        for notebook in notebooks
+        for result in notebook["results"]
+    ]
     datasets = _datasets(notebooks)
     site.write("gallery.html", "gallery.html.j2", notebooks=notebooks)
     index = site.write(
@@ -96,13 +101,7 @@ def cells_of(node: NotebookNode) -> str:
     for cell in node.cells:
         if cell.cell_type == "markdown":
             cell.source = with_mathml(cell.source)
-    exporter = HTMLExporter(
-        template_name="course",
-        extra_template_basedirs=[str(TEMPLATES)],
-        exclude_anchor_links=True,
-        preprocessors=[CoalesceStreamsPreprocessor],
-    )
-    return TABLE.sub(_readable_table, exporter.from_notebook_node(node)[0])
+    return TABLE.sub(_readable_table, _exporter().from_notebook_node(node)[0])
 
 
 def with_anchors(page: str) -> tuple[str, list[dict[str, str]]]:
@@ -138,20 +137,33 @@ def comparable(published: PublishedResult | None, result: dict[str, Any], run: d
     return f"not comparable: {'; '.join(reasons)}" if reasons else "yes"
 
 
+@functools.cache
+def _exporter() -> HTMLExporter:
+    return HTMLExporter(
+        template_name="course",
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_anchor_links=True,
+        preprocessors=[CoalesceStreamsPreprocessor],
+    )
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(TEMPLATES / "site")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+
+
 class _Site:
     """The folder of a site, and what all its pages know."""
 
     def __init__(self, folder: Path, **known: Any) -> None:
         self.folder = folder
         self.known = known
-        self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES / "site"), autoescape=True, undefined=jinja2.StrictUndefined
-        )
 
     def write(self, page: str, template: str, **content: Any) -> Path:
         """Write a page, named relative to the folder; all text in it is escaped."""
         top = "../" * page.count("/")
-        text = self.templates.get_template(template).render(top=top, **self.known, **content)
+        text = _templates().get_template(template).render(top=top, **self.known, **content)
         (self.folder / page).write_text(text, encoding="utf-8")
         return self.folder / page
 
@@ -205,8 +217,9 @@ def _datasets(notebooks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return datasets
 
 
-def _row(notebook: dict[str, Any], result: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-    published = published_results().get(result.get("published", ""))
+def _row(
+    notebook: dict[str, Any], result: dict[str, Any], run: dict[str, Any], published: PublishedResult | None
+) -> dict[str, Any]:
     interval = result.get("interval")
     measured = [result.get(key) for key in ("dataset", "edition", "compression", "split", "metric")]
     if result.get("groups"):
