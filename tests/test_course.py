@@ -7,6 +7,7 @@ import sys
 import nbformat
 import pytest
 import yaml
+from browser import needs_chromium, tab
 
 from course_utils import paths
 from course_utils.notebooks.build import build
@@ -110,6 +111,26 @@ def test_the_report_of_a_run_lists_every_notebook(solved_run, places):
     text = write_report(solved_run, places / "report").read_text(encoding="utf-8")
     assert all(f'<a href="notebooks/{name}.html">' in text for name in NAMES)
     assert "SimpleNet on composites, auroc" in text
+
+
+@with_solutions
+def test_the_run_knows_what_each_notebook_worked_with(solved_run):
+    assert all(entry(solved_run, name)["datasets"] for name in NAMES)
+
+
+@with_solutions
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_report_of_the_whole_course_is_whole_in_a_browser(solved_run, places):
+    site = write_report(solved_run, places / "whole").parent
+    assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < 25 * 2**20
+    with tab(places / "profile") as browser:
+        for page in site.rglob("*.html"):
+            browser.open(page)
+            assert browser.complaints == []
+            assert [asked for asked in browser.asked if not asked.startswith(("file:", "data:"))] == []
+            assert browser.run("[...document.images].every(image => image.naturalWidth)")
 
 
 @with_solutions

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image
 from predicted import predictions
 from sklearn.metrics import roc_auc_score
@@ -16,7 +18,7 @@ from course_utils.errors import CourseError
 from course_utils.history import Run
 from course_utils.intervals import Interval
 from course_utils.plots.maps import plot_reconstructions
-from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES
+from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES, show
 from course_utils.robustness import robustness
 from course_utils.subgroups import errors_by
 
@@ -112,6 +114,29 @@ def test_a_figure_is_shown_once_with_its_sentence_as_alternative_text(shown, cap
         assert drawn.width == pytest.approx(2 * metadata["image/png"]["width"], abs=1)
         assert len(drawn.convert("L").getcolors()) > 5  # not a blank page
     assert not pyplot.get_fignums()  # nothing is left for a later cell to show again
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_says_whether_it_holds_numbers_alone(shown, name):
+    DRAWN[name]()
+    metadata = shown[0]._repr_mimebundle_()[1]["image/png"]
+    assert ("shows" in metadata) == (name not in ("maps", "mean maps", "grid"))
+
+
+def test_a_picture_is_noticed_however_it_is_drawn(shown):
+    face = RANDOM[0].transpose(1, 2, 0)
+    ways = [
+        lambda figure: figure.subplots().imshow(face),
+        lambda figure: figure.subplots().pcolormesh(face[..., 0]),
+        lambda figure: figure.subplots().contourf(face[..., 0]),
+        lambda figure: figure.figimage(face),
+        lambda figure: figure.subplots().add_artist(AnnotationBbox(OffsetImage(face), (0.5, 0.5))),
+    ]
+    for way in ways:
+        figure = Figure()
+        way(figure)
+        show(figure, "A face.")
+        assert "shows" not in shown.pop()._repr_mimebundle_()[1]["image/png"]
 
 
 def test_a_caption_at_the_end_of_a_cell_is_not_shown_twice(shown):

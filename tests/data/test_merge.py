@@ -14,7 +14,7 @@ from course_utils import paths
 from course_utils.data import crops
 from course_utils.data.check import check
 from course_utils.data.derive import crop, merge, read_ratios
-from course_utils.data.manifest import load_manifest
+from course_utils.data.manifest import load_manifest, may_show, used
 from course_utils.data.pack import pack, unpack
 from course_utils.data.prepare import load_dataset, prepare, prepare_folder
 from course_utils.data.splits import DealtSplit, leaks, shared_people
@@ -133,6 +133,16 @@ def test_what_was_merged_can_be_merged_but_nothing_comes_twice(folders, sources)
     with pytest.raises(CourseError, match="first is in it twice, from both and from first"):
         merged("again", ("both", "first"))
     assert not (paths.manifests()[0] / "again.yaml").exists()  # the name is free still
+
+
+def test_it_may_be_shown_only_where_all_it_is_made_of_may(sources):
+    merged()
+    merged_from = [paths.manifests()[0] / f"{name}.yaml" for name in ("both", "first", "second")]
+    for number, manifest in enumerate(merged_from):
+        assert not may_show("both"), merged_from[:number]
+        manifest.write_text(manifest.read_text().replace("may_show: unknown", "may_show: yes"))
+    assert may_show("both")
+    assert {"both", "first", "second"} <= used  # what a notebook that opened it is said to have worked with
 
 
 def test_a_pack_of_it_holds_the_pictures_themselves(sources, course_environment, monkeypatch):

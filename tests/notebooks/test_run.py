@@ -53,6 +53,8 @@ def test_each_way_of_ending_has_its_own_state(made, tmp_path):
     entries = {entry["name"]: entry for entry in read_run(folder)["notebooks"]}
     assert entries["91_well"]["parameters"] == {"size": 7}
     assert entries["91_well"]["peak_memory_mb"] > 10
+    assert entries["91_well"]["datasets"] == []
+    assert entries["92_raises"]["datasets"] is None  # nobody knows
     assert "ZeroDivisionError" in entries["92_raises"]["error"]
     executed = nbformat.read(folder / "91_well.ipynb", as_version=4)
     assert [output.text for cell in executed.cells for output in cell.outputs] == ["7\n"]
