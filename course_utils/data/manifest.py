@@ -20,8 +20,6 @@ NOT_A_MANIFEST = {"published_results"}  # lies in the same folder
 COMPLETE = ".complete.json"  # in the folder of a generated data set
 PREPARED = "prepare.json"  # beside a sample table, written last
 ALL = "all"  # in an edition's counts: all splits, or all labels of a split
-used: set[str] = set()
-"""The names of the data sets that this process has worked with; a run notes them for each notebook."""
 
 
 class Edition(BaseModel):

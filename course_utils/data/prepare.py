@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
+from course_utils.data import used
 from course_utils.data.annotations import TABLE, annotated_as
 from course_utils.data.crops import CropRecord, cut_videos
 from course_utils.data.editions import closest_edition, count_by_split
@@ -21,14 +22,7 @@ from course_utils.data.generate import generate
 from course_utils.data.heads import cut_heads
 from course_utils.data.inventory import Survey, survey
 from course_utils.data.layout import read_boxes
-from course_utils.data.manifest import (
-    PREPARED,
-    Manifest,
-    load_manifest,
-    manifest_names,
-    refuse_rings,
-    used,
-)
+from course_utils.data.manifest import PREPARED, Manifest, load_manifest, manifest_names, refuse_rings
 from course_utils.data.merge import link_roots, merge_tables, tell_one_sided
 from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import class_balance, read_samples, sample_table, write_samples
@@ -367,7 +361,7 @@ def _crops(cache: Path, manifest: Manifest) -> Path:
 
 
 def _prepared(manifest: Manifest, samples: pd.DataFrame, record: Preparation, cache: Path) -> PreparedDataset:
-    used.add(manifest.name)
+    used.names.add(manifest.name)
     root = _crops(cache, manifest) if manifest.frames else record.root
     if leak := tell_leak(samples):
         print(leak)

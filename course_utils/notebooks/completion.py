@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from course_utils import paths
-from course_utils.data.manifest import used
+from course_utils.data import used
 
 TAG = "completion"
 CELL = """\
@@ -18,4 +18,4 @@ def write_completion(record: str) -> None:
     # Linux counts in KiB, macOS in bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10
     peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
-    paths.write_json(Path(record), {"peak_memory_mb": peak, "datasets": sorted(used)})
+    paths.write_json(Path(record), {"peak_memory_mb": peak, "datasets": sorted(used.names)})

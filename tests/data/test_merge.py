@@ -11,10 +11,10 @@ from PIL import Image
 from published import write_catania, write_faceforensics
 
 from course_utils import paths
-from course_utils.data import crops
+from course_utils.data import crops, used
 from course_utils.data.check import check
 from course_utils.data.derive import crop, merge, read_ratios
-from course_utils.data.manifest import load_manifest, may_show, used
+from course_utils.data.manifest import load_manifest, may_show
 from course_utils.data.pack import pack, unpack
 from course_utils.data.prepare import load_dataset, prepare, prepare_folder
 from course_utils.data.splits import DealtSplit, leaks, shared_people
@@ -142,7 +142,11 @@ def test_it_may_be_shown_only_where_all_it_is_made_of_may(sources):
         assert not may_show("both"), merged_from[:number]
         manifest.write_text(manifest.read_text().replace("may_show: unknown", "may_show: yes"))
     assert may_show("both")
-    assert {"both", "first", "second"} <= used  # what a notebook that opened it is said to have worked with
+    assert {
+        "both",
+        "first",
+        "second",
+    } <= used.names  # what a notebook that opened it is said to have worked with
 
 
 def test_a_pack_of_it_holds_the_pictures_themselves(sources, course_environment, monkeypatch):
