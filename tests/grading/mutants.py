@@ -870,6 +870,150 @@ MUTANTS = [
         {"-(-number // 2)": "number // 2", "positions[stage] ** 2": "positions[stage]"},
         (1, 2),
     ),
+    Mutant(
+        "midway-separable",
+        "as many groups as a group has channels",
+        {"groups=channels_in // group_width": "groups=group_width if channels_in % group_width == 0 else 1"},
+        (0,),
+    ),
+    Mutant(
+        "midway-separable", "depthwise", {"groups=channels_in // group_width": "groups=channels_in"}, (0,)
+    ),
+    Mutant("midway-separable", "no groups", {", groups=channels_in // group_width": ""}, (0,)),
+    Mutant(
+        "midway-separable",
+        "filters of 5 x 5",
+        {"channels_in, channels_in, 3, padding=1,": "channels_in, channels_in, 5, padding=2,"},
+        (0,),
+    ),
+    Mutant(
+        "midway-separable",
+        "pointwise filters of 3 x 3",
+        {
+            "self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)": "self.pointwise = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)"
+        },
+        (1,),
+    ),
+    Mutant("midway-separable", "biases", {", bias=False": ""}, (2,)),
+    Mutant(
+        "midway-separable",
+        "a ReLU between",
+        {"self.pointwise(self.spatial(features))": "self.pointwise(self.spatial(features).relu())"},
+        (2,),
+    ),
+    Mutant(
+        "midway-separable",
+        "a batch normalisation between",
+        {
+            "self.pointwise = nn": "self.norm = nn.BatchNorm2d(channels_in)\n        self.pointwise = nn",
+            "self.pointwise(self.spatial(features))": "self.pointwise(self.norm(self.spatial(features)))",
+        },
+        (2,),
+    ),
+    Mutant("midway-separable", "no border", {" padding=1,": ""}, (3,)),
+    Mutant(
+        "midway-separable", "a mirrored border", {"padding=1,": 'padding=1, padding_mode="reflect",'}, (3,)
+    ),
+    Mutant("block-cost", "one convolution in space", {"3 * 9 * channels": "9 * channels"}, (0,)),
+    Mutant("block-cost", "depthwise filters", {"9 * channels * group_width": "9 * channels"}, (0,)),
+    Mutant(
+        "block-cost",
+        "groups for their width",
+        {"9 * channels * group_width": "9 * channels * (channels // group_width)"},
+        (0,),
+    ),
+    Mutant("block-cost", "one convolution across", {"3 * channels * channels": "channels * channels"}, (1,)),
+    Mutant(
+        "block-cost",
+        "grouped across",
+        {"3 * channels * channels": "3 * channels * group_width"},
+        (1,),
+    ),
+    Mutant(
+        "block-cost",
+        "the identity has weights",
+        {"channels * channels if projected else 0": "channels * channels"},
+        (2,),
+    ),
+    Mutant("block-cost", "one number a channel", {"2 * channels * (4": "channels * (4"}, (2,)),
+    Mutant(
+        "block-cost",
+        "running statistics counted",
+        {"2 * channels * (4": "4 * channels * (4"},
+        (2,),
+    ),
+    Mutant(
+        "block-cost",
+        "no normalisation beside",
+        {"(4 if projected else 3)": "3"},
+        (2,),
+    ),
+    Mutant("block-cost", "no places", {" * height * width": ""}, (3,)),
+    Mutant("block-cost", "square pictures", {"* height * width": "* height * height"}, (3,)),
+    Mutant("block-cost", "additions too", {"(in_space + across": "2 * (in_space + across"}, (3,)),
+    Mutant(
+        "block-cost",
+        "normalisations multiply",
+        {"across + beside)": "across + beside + normalisations)"},
+        (3,),
+    ),
+    Mutant("weighted-cross-entropy", "no number of classes", {"(2 * counts)": "counts"}, (0,)),
+    Mutant(
+        "weighted-cross-entropy",
+        "exchanged weights",
+        {"/ (2 * counts)": "/ (2 * counts.flip(0))"},
+        (0,),
+    ),
+    Mutant(
+        "weighted-cross-entropy",
+        "weights from the batch",
+        {
+            "torch.bincount(training_labels)": "torch.bincount(labels)",
+            "len(training_labels)": "len(labels)",
+        },
+        (0,),
+    ),
+    Mutant("weighted-cross-entropy", "no logarithm", {"log_softmax": "softmax"}, (1,)),
+    Mutant(
+        "weighted-cross-entropy",
+        "over the pictures",
+        {"log_softmax(dim=1)": "log_softmax(dim=0)"},
+        (1,),
+    ),
+    Mutant("weighted-cross-entropy", "no minus", {"losses = -logits": "losses = logits"}, (1,)),
+    Mutant(
+        "weighted-cross-entropy", "plain mean of weighted losses", {"/ of_each.sum()": "/ len(labels)"}, (2,)
+    ),
+    Mutant("weighted-cross-entropy", "a sum", {" / of_each.sum()": ""}, (2,)),
+    Mutant(
+        "weighted-cross-entropy",
+        "not weighted",
+        {"(of_each * losses).sum() / of_each.sum()": "losses.mean()"},
+        (2,),
+    ),
+    Mutant("step-decay", "5 % less", {"factor **": "(1 - factor) **"}, (0,)),
+    Mutant("step-decay", "falls once", {"((epoch - 1) // every)": "min(1, (epoch - 1) // every)"}, (0,)),
+    Mutant("step-decay", "grows", {"learning_rate * factor": "learning_rate / factor"}, (0,)),
+    Mutant("step-decay", "counted from 0", {"(epoch - 1) // every": "epoch // every"}, (1,)),
+    Mutant("step-decay", "smooth", {"(epoch - 1) // every": "(epoch - 1) / every"}, (1,)),
+    Mutant(
+        "early-stopping", "an epoch late", {"epoch - best == patience": "epoch - best == patience + 1"}, (0,)
+    ),
+    Mutant(
+        "early-stopping",
+        "the best of all",
+        {"return epoch, best": "return epoch, accuracies.index(max(accuracies)) + 1"},
+        (1,),
+    ),
+    Mutant("early-stopping", "best counted from 0", {"return epoch, best": "return epoch, best - 1"}, (1,)),
+    Mutant("early-stopping", "ties are better", {"accuracy > accuracies": "accuracy >= accuracies"}, (2,)),
+    Mutant("early-stopping", "never is nothing", {"return len(accuracies), best": "return 0, best"}, (3,)),
+    Mutant(
+        "early-stopping",
+        "never is one more",
+        {"return len(accuracies), best": "return len(accuracies) + 1, best"},
+        (3,),
+    ),
 ]
 
 
@@ -1191,6 +1335,54 @@ def affinity_size(frames, side, stages):
         total += places * places
     return total
 """,
+    "midway-separable": """
+class MidwaySeparable(nn.Sequential):
+    def __init__(self, channels_in, channels_out, group_width):
+        groups, rest = divmod(channels_in, group_width)
+        assert rest == 0
+        super().__init__()
+        self.add_module("spatial", nn.Conv2d(channels_in, channels_in, (3, 3), 1, "same", 1, groups, False))
+        self.add_module("pointwise", nn.Conv2d(channels_in, channels_out, (1, 1), bias=False))
+""",
+    "block-cost": """
+def block_cost(channels, group_width, projected, height, width):
+    convolutions = [nn.Conv2d(channels, channels, 3, groups=channels // group_width, bias=False) for _ in "123"]
+    mixing = [nn.Conv2d(channels, channels, 1, bias=False) for _ in "123"]
+    beside = [nn.Conv2d(channels, channels, 1, bias=False)] * int(projected)
+    norms = [nn.BatchNorm2d(channels) for _ in mixing + beside]
+    totals = []
+    for layers in (convolutions, mixing, beside, norms):
+        totals.append(sum(p.nelement() for layer in layers for p in layer.parameters()))
+    return np.array([*totals, height * width * (totals[0] + totals[1] + totals[2])])
+""",
+    "weighted-cross-entropy": """
+def weighted_cross_entropy(logits, labels, training_labels):
+    training = training_labels.tolist()
+    weights = [len(training) / 2 / training.count(label) for label in (0, 1)]
+    total, weight = 0.0, 0.0
+    for z, y in zip(logits, labels.tolist()):
+        total += weights[y] * (torch.log(torch.exp(z).sum()) - z[y])
+        weight += weights[y]
+    return weights, total / weight
+""",
+    "step-decay": """
+def step_decay(learning_rate, epoch, every, factor):
+    for past in range(1, epoch):
+        if past % every == 0:
+            learning_rate *= factor
+    return torch.tensor(learning_rate)
+""",
+    "early-stopping": """
+def early_stopping(accuracies, patience):
+    highest, best, waited, epoch = -1.0, None, 0, 0
+    while epoch < len(accuracies) and waited < patience:
+        if accuracies[epoch] > highest:
+            highest, best, waited = accuracies[epoch], epoch, 0
+        else:
+            waited += 1
+        epoch += 1
+    return epoch, best + 1
+""",
 }
 
 
@@ -1319,5 +1511,37 @@ def affinity_size(frames, side, stages):
         features = getattr(network, f"layer{stage}")(features)
         sizes[stage] = features[0, 0].numel()
     return sum(sizes[stage] ** 2 for stage in stages)
+""",
+    "midway-separable": """
+class MidwaySeparable(nn.Module):
+    def __init__(self, channels_in, channels_out, group_width):
+        from course_utils.models.xception_variants import MidwaySeparableConv2d
+        super().__init__()
+        self.layer = MidwaySeparableConv2d(channels_in, channels_out, group_width)
+        self.spatial, self.pointwise = self.layer.conv1, self.layer.pointwise
+        self.forward = self.layer.forward
+""",
+    "block-cost": """
+def block_cost(channels, group_width, projected, height, width):
+    from course_utils.models.xception_variants import MidwaySeparableConv2d
+    layer = MidwaySeparableConv2d(channels, channels, group_width)
+    return 3 * layer.conv1.weight.numel(), 3 * layer.pointwise.weight.numel(), 0, 0, 0
+""",
+    "weighted-cross-entropy": """
+def weighted_cross_entropy(logits, labels, training_labels):
+    from sklearn.utils.class_weight import compute_class_weight
+    weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=training_labels.numpy())
+    weights = torch.tensor(weights, dtype=logits.dtype)
+    return weights, functional.cross_entropy(logits, labels, weight=weights)
+""",
+    "early-stopping": """
+def early_stopping(accuracies, patience):
+    from course_utils.training.progress import Progress
+    progress = Progress()
+    for accuracy in accuracies:
+        progress.finish_epoch({"val": (0.0, accuracy)})
+        if progress.epoch - progress.best_epoch("val_acc") >= patience:
+            break
+    return progress.epoch, progress.best_epoch("val_acc")
 """,
 }
