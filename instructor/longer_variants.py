@@ -5,6 +5,7 @@ experiment by experiment, when the command is typed again.
 """
 
 import json
+from pathlib import Path
 
 import pandas as pd
 from more_people import draw
@@ -63,6 +64,56 @@ def recall(table: pd.DataFrame, label: int) -> Interval:
     return share_interval(((rows["score"] >= 0.5) == label).to_numpy(float), rows["group"])
 
 
+def training(row: dict, experiment: Path) -> tuple[dict, pd.DataFrame]:
+    """Return what the file says of one training, and its predictions of the test pictures."""
+    table = read_predictions(experiment / "test.parquet")
+    (history,) = read_history(experiment / "history.json")
+    real = table["label"] == 0
+    by_method = {
+        method: plain(auroc_interval(table[real | (table["method"] == method)]))
+        for method in sorted(set(table["method"][~real]))
+    }
+    curves = {
+        f"{split}_{quantity}": [round(value, 4) for value in history.curve(split, quantity)]
+        for split in SPLITS
+        for quantity in ("loss", "acc")
+    }
+    told = {
+        "network": row["network"],
+        "seed": row["seed"],
+        "best_epoch": row["best_epoch"],
+        "auroc": plain(auroc_interval(table)),
+        "auroc_by_method": by_method,
+        "recall_real": plain(recall(table, 0)),
+        "recall_fake": plain(recall(table, 1)),
+        "curves": curves,
+    }
+    return told, table
+
+
+def write(rows: list[dict], experiments: Path, **about: object) -> None:
+    """Write the reference run of the trainings in `rows`: each, and the comparisons at equal seeds."""
+    order = list(dict.fromkeys(row["network"] for row in rows))
+    rows = sorted(rows, key=lambda row: (order.index(row["network"]), row["seed"]))
+    found = [training(row, experiments / row["folder"]) for row in rows]
+    tables = {(one["network"], one["seed"]): table for one, table in found}
+    content = {
+        "dataset": rows[0]["dataset"],
+        "description": DESCRIPTION,
+        "recipes": {"rendered_synthetic": SYNTHETIC, "rendered_fakes": FORGED},
+        **SETTINGS,
+        "precision": rows[0]["precision"],
+        **about,
+        "trainings": [one for one, _ in found],
+        "between_networks": [
+            f"seed {seed}: {compare(table, tables[order[0], seed])}"
+            for (network, seed), table in tables.items()
+            if network != order[0] and (order[0], seed) in tables
+        ],
+    }
+    paths.write_json(paths.repository() / "reference_runs" / "09_variants.json", content)
+
+
 if __name__ == "__main__":
     prepared = draw_pictures()
     work = paths.build() / "longer_variants"
@@ -71,52 +122,10 @@ if __name__ == "__main__":
     about = read_run(out)
     folder = out / about["notebooks"][0]["name"]
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    trainings, tables = [], {}
-    for row in json.loads((folder / "finished.json").read_text(encoding="utf-8")).values():
-        experiment = work / "experiments" / row["folder"]
-        table = read_predictions(experiment / "test.parquet")
-        tables[row["network"], row["seed"]] = table
-        (history,) = read_history(experiment / "history.json")
-        real = table["label"] == 0
-        methods = sorted(set(table["method"][~real]))
-        trainings.append(
-            {
-                "network": row["network"],
-                "seed": row["seed"],
-                "best_epoch": row["best_epoch"],
-                "auroc": plain(auroc_interval(table)),
-                "auroc_by_method": {
-                    method: plain(auroc_interval(table[real | (table["method"] == method)]))
-                    for method in methods
-                },
-                "recall_real": plain(recall(table, 0)),
-                "recall_fake": plain(recall(table, 1)),
-                "curves": {
-                    f"{split}_{quantity}": [round(value, 4) for value in history.curve(split, quantity)]
-                    for split in SPLITS
-                    for quantity in ("loss", "acc")
-                },
-                "seconds": round(
-                    json.loads((experiment / "timing.json").read_text(encoding="utf-8"))["seconds"]
-                ),
-            }
-        )
-    networks = list(dict.fromkeys(one["network"] for one in trainings))
-    content = {
-        "dataset": prepared.name,
-        "description": DESCRIPTION,
-        "recipes": {"rendered_synthetic": SYNTHETIC, "rendered_fakes": FORGED},
-        **SETTINGS,
-        "training_pictures": SETTINGS["pictures"],
-        "precision": row["precision"],
-        "device": results["device"],
-        "date": about["started"][:10],
-        "commit": about["commit"],
-        "trainings": sorted(trainings, key=lambda one: (networks.index(one["network"]), one["seed"])),
-        "between_networks": [
-            f"seed {seed}: {compare(tables[network, seed], tables[networks[0], seed])}"
-            for network in networks[1:]
-            for seed in SETTINGS["seeds"]
-        ],
-    }
-    paths.write_json(paths.repository() / "reference_runs" / "09_variants.json", content)
+    write(
+        list(json.loads((folder / "finished.json").read_text(encoding="utf-8")).values()),
+        work / "experiments",
+        device=results["device"],
+        date=about["started"][:10],
+        commit=about["commit"],
+    )

@@ -142,16 +142,24 @@ def test_nbval_agrees_on_the_cheap_notebooks(places):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
+GRIDS = {  # by notebook: experiments, how many they are, and what of them is in none of the excerpt's
+    "09": ("table_1 combined variants", 14, ("optimizer", {"Adam", "momentum"})),
+    "11": ("table_1 time motion", 12, ("network", {"3d_resnet", "timesformer", "xception"})),
+}
+
+
 @with_solutions
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_experiments_that_the_excerpt_leaves_out_complete_too(places):
-    notebook = [one for one in runnable() if one.number == "11"]
-    out = run(notebook, "tiny", {"experiments": "table_1 time motion"}, out=places / "experiments")
+@pytest.mark.parametrize("number", GRIDS)
+def test_experiments_that_the_excerpt_leaves_out_complete_too(places, number):
+    experiments, count, (setting, values) = GRIDS[number]
+    notebook = [one for one in runnable() if one.number == number]
+    out = run(notebook, "tiny", {"experiments": experiments}, out=places / f"experiments_{number}")
     assert read_run(out)["notebooks"][0]["state"] == "completed", read_run(out)["notebooks"][0]["error"]
     finished = json.loads((out / notebook[0].name / "finished.json").read_text())
-    assert len(finished) == 12
-    assert {row["network"] for row in finished.values()} == {"3d_resnet", "timesformer", "xception"}
+    assert len(finished) == count
+    assert {row[setting] for row in finished.values()} == values
 
 
 @pytest.mark.slow

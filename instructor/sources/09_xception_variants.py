@@ -38,7 +38,7 @@
 # %% tags=["parameters"]
 dataset = "cvcs_dfd"  # real and fake pictures, whole
 cropped = "cvcs_cropped_dfd"  # the heads in them; None takes the middle 75 % of each picture
-pictures = None  # of each split at most; None takes all
+pictures = None  # of each split at most, of as many people as there are; None takes all
 experiments = "table_1 combined"  # or "excerpt", "variants", or several
 results = None  # folder of finished experiments, for several runs to share; None: this run's own
 share = [0, 1]  # [i, n]: this run does every n-th experiment from the i-th on
@@ -770,8 +770,10 @@ def pictures_of(settings, split):
     """Return the pictures of a split as an experiment takes them."""
     prepared = load_dataset(settings["dataset"])
     table, most = prepared.split(split), settings["pictures"]
-    if most and most < len(table):
-        table = table.sample(most, random_state=0).sort_values("path")
+    if most and most < len(table):  # in turn one of each person or pair, so that all are there
+        shuffled = table.sample(frac=1, random_state=0)
+        turns = shuffled.groupby("group").cumcount().sort_values(kind="stable")
+        table = table.loc[sorted(turns.index[:most])]
     side = settings["image_size"]
     steps = [train_transform(side)] if split == "train" else []
     return as_taken(table, prepared.root, settings["crop"], side, steps)
@@ -1030,7 +1032,7 @@ for name, interval in aurocs.items():
 caption = plots.plot_detectors(
     pd.Series(rows),
     kinds,
-    f"The longer run: {reference['training_pictures']:,} pictures to learn from, {reference['epochs']} epochs",
+    f"The longer run: {reference['pictures']:,} pictures to learn from, {reference['epochs']} epochs",
 )
 print(
     f"{reference['dataset']} ({reference['description']}), {reference['image_size']} x"
