@@ -50,6 +50,7 @@ seeds = [0]  # each experiment is done once a seed
 
 # %%
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ from course_utils.published import published_results
 from course_utils.training import ClassificationTrainer
 
 lesson = Lesson("09_xception_variants")
+read = cache(load_dataset)  # a table that several cells need is read once
 
 # %% [markdown]
 # ## 1 · How much should a filter see?
@@ -373,7 +375,7 @@ for word, number in zip(words, 8 * (here - there), strict=True):
 # large is the share of fakes? What does that do to a network which answers "fake" to everything?
 
 # %%
-prepared = load_dataset(dataset)
+prepared = read(dataset)
 caption = plots.plot_class_balance(prepared.samples)
 if cropped is None:
     print("There are no cut-out heads: rows with a crop take the middle 75 % of each picture.")
@@ -391,7 +393,7 @@ def as_taken(table, root, crop, side, steps=()):
 
 drawn, names = [], []
 for crop in (False, True):
-    source = load_dataset(cropped) if crop and cropped else prepared
+    source = read(cropped) if crop and cropped else prepared
     kinds = source.split("train").groupby(["dataset", "method"], sort=False).head(1).head(6)
     drawn += [picture for picture, _ in as_taken(kinds, source.root, crop, 128)]
     names += [f"{'crop' if crop else 'whole'}\n{method}" for method in kinds["method"]]
@@ -701,8 +703,8 @@ for pictures_tested in (500, 1500, 5000, 20000):
 # and 71 % of real pictures are called real, while 98 and 99 % of fakes are found. That is the opposite of calling a lot of
 # pictures 0: with a precision of .96 for class 0 it calls few pictures real, and means it. (b) By the mean of the two
 # recalls, or AUROC, which do not reward the more frequent class: row 8 is then first, .855, before row 9 (.850), 6 and 3
-# (.840), all of them within .015. With one training each and some thousand test pictures at most none of these is told
-# apart. (c) The difference is .001. Its standard error on n independent pictures, tested on the same ones or not, is at most
+# (.840), all of them within .015. With one training each and a test set of unknown size, none of them may be called
+# better. (c) The difference is .001. Its standard error on n independent pictures, tested on the same ones or not, is at most
 # $\sqrt{2 \cdot 0.09 / n}$; 1.96 of these are .001 at n = 700,000. (Pairing helps, by how much the report's numbers do not
 # say.) And another training would move both. (d) Row 7: its accuracy and recalls give a share of fakes of .54, its
 # precisions about a half; it was tested on other pictures, or misprinted. In rows 1 and 8 the accuracy on val equals that
@@ -735,11 +737,12 @@ if unknown := sorted(set(experiments.split()) - set(EXPERIMENTS)):
     raise CourseError(
         f"There are no experiments {', '.join(unknown)}. There are: {', '.join(EXPERIMENTS)}."
     )
+asked = {}
+for table in experiments.split():
+    asked |= EXPERIMENTS[table]
 grid = {}
 for seed in seeds:
-    for name, row in {
-        k: v for table in experiments.split() for k, v in EXPERIMENTS[table].items()
-    }.items():
+    for name, row in asked.items():
         settings = dict(zip(COLUMNS, row, strict=True))
         grid[name if len(seeds) == 1 else f"{name}, seed {seed}"] = {
             **settings,
@@ -768,7 +771,7 @@ DECAY = {"name": "StepLR", "params": {"step_size": 5, "gamma": 0.05}}
 
 def pictures_of(settings, split):
     """Return the pictures of a split as an experiment takes them."""
-    prepared = load_dataset(settings["dataset"])
+    prepared = read(settings["dataset"])
     table, most = prepared.split(split), settings["pictures"]
     if most and most < len(table):  # in turn one of each person or pair, so that all are there
         shuffled = table.sample(frac=1, random_state=0)
@@ -885,7 +888,7 @@ def record(name, row, metric, value, split, **interval):
         value,
         published=row_id if row_id in published else None,
         dataset=row["dataset"],
-        edition=load_dataset(row["dataset"]).edition,
+        edition=read(row["dataset"]).edition,
         split=split,
         metric=metric,
         model=row["network"],
