@@ -31,7 +31,7 @@ SETTINGS = {
     "patience": None,
     "seeds": [0, 1, 2],
 }
-DESCRIPTION = "half of the fakes decoded by a small network, the others forged in six ways"
+DESCRIPTION = "three of five fakes decoded by a small network, the others forged in six ways"
 
 
 def draw_pictures() -> PreparedDataset:

@@ -1065,9 +1065,8 @@ print(f"largest distance between two seeds of one network: {within:.3f}")
 print(f"largest distance between the means of two networks: {between:.3f}")
 for line in reference["between_networks"]:
     print(line)
-by_network.mean().drop(columns="seed").join(
-    spread[["min", "max"]].add_prefix("AUROC, ")
-).style.format("{:.3f}")
+means = by_network.mean().drop(columns="seed").join(spread[["min", "max"]].add_prefix("AUROC, "))
+means.T.rename_axis("mean over seeds").style.format("{:.3f}")
 
 # %% [markdown]
 # **Question 909 · better-network** (7 points, read by a person, about 20 minutes)
