@@ -52,11 +52,18 @@ def radial_spectrum(grey: np.ndarray) -> np.ndarray:
     """
     side = min(*grey.shape, WINDOW)
     top, left = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
-    power = np.abs(fft2(grey[top : top + side, left : left + side], workers=1)) ** 2
-    ring = _ring_of_each_wave(side)
-    mean = np.bincount(ring, power.ravel())[1 : side // 2 + 1] / np.bincount(ring)[1 : side // 2 + 1]
+    power = radial_power(grey[top : top + side, left : left + side])
     waves = np.arange(1, side // 2 + 1) / (side // 2)  # 1 is the fastest, two pixels a wave
-    return np.interp(np.linspace(0, 1, RINGS), waves, np.log(mean + 1)).astype(np.float32)
+    return np.interp(np.linspace(0, 1, RINGS), waves, np.log(power + 1)).astype(np.float32)
+
+
+def radial_power(square: np.ndarray) -> np.ndarray:
+    """Return the mean power of `square` (n x n) at 1, 2, … n // 2 waves a side, whatever their direction.
+
+    A wave of the Fourier transform counts where its distance from the constant one rounds to.
+    """
+    power, ring = np.abs(fft2(square, workers=1)) ** 2, _ring_of_each_wave(len(square))
+    return (np.bincount(ring, power.ravel()) / np.bincount(ring))[1 : len(square) // 2 + 1]
 
 
 def fingerprint(grey: Image.Image) -> np.ndarray:

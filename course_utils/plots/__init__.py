@@ -4,6 +4,7 @@ Each function shows a figure, prints one computed sentence under it, and returns
 the figure's alternative text. What a colour says, a line style, a marker or a hatch says as well.
 """
 
+from course_utils.plots.choices import plot_choices
 from course_utils.plots.history import plot_history
 from course_utils.plots.maps import (
     overlay,
@@ -14,6 +15,13 @@ from course_utils.plots.maps import (
 )
 from course_utils.plots.retrieval import plot_hubs, plot_rankings
 from course_utils.plots.samples import plot_accuracies, plot_class_balance, plot_shortcuts, sample_grid
+from course_utils.plots.samples import (
+    plot_accuracies,
+    plot_by_class,
+    plot_class_balance,
+    plot_shortcuts,
+    sample_grid,
+)
 from course_utils.plots.scores import (
     plot_det,
     plot_detectors,
@@ -29,6 +37,8 @@ from course_utils.plots.trust import plot_reliability, plot_robustness, plot_sub
 __all__ = [
     "overlay",
     "plot_accuracies",
+    "plot_by_class",
+    "plot_choices",
     "plot_class_balance",
     "plot_det",
     "plot_detectors",

@@ -106,6 +106,39 @@ def plot_shortcuts(found: pd.DataFrame, title: str) -> Caption:
     return show(figure, f"{title}, AUROC of each cue alone: {cues}. Above the bar: {shortcuts}.")
 
 
+def plot_by_class(
+    features: np.ndarray, labels: np.ndarray, places: np.ndarray, *, title: str, along: str, quantity: str
+) -> Caption:
+    """Draw the mean of features along an axis, a line a class, with a band that holds its middle half.
+
+    Args:
+        features: n x d numbers.
+        labels: n, 0 for real and 1 for fake, at least two of each.
+        places: d numbers, where on the horizontal axis each feature stands.
+        title: of the figure.
+        along: what the horizontal axis is, with its unit.
+        quantity: what the features are, with their unit.
+    """
+    figure = new_figure(8, 4)
+    axes = figure.subplots()
+    parts = [features[labels == label] for label in (0, 1)]
+    for part, name, colour, line in zip(parts, CLASS_NAMES, CLASS_COLOURS, ("-", "--"), strict=True):
+        low, high = np.quantile(part, (0.25, 0.75), axis=0)
+        axes.fill_between(places, low, high, color=colour, alpha=0.14, linewidth=0)
+        axes.plot(places, part.mean(axis=0), line, color=colour, label=f"{name} ({len(part):,}), mean")
+    axes.set(title=title, xlabel=along, ylabel=quantity, xlim=(places[0], places[-1]))
+    figure.legend(loc="outside lower center", ncols=2)
+    spread = np.sqrt(np.mean([part.var(axis=0, ddof=1) for part in parts], axis=0))
+    apart = (parts[1].mean(axis=0) - parts[0].mean(axis=0)) / np.where(spread > 0, spread, np.inf)
+    widest = int(np.abs(apart).argmax())
+    return show(
+        figure,
+        f"{title}, mean and middle half of {len(parts[0]):,} real and {len(parts[1]):,} fake pictures. The"
+        f" means are farthest apart at {places[widest]:.3g} ({along}): that of fakes is"
+        f" {abs(apart[widest]):.2f} standard deviations {'higher' if apart[widest] > 0 else 'lower'}.",
+    )
+
+
 def sample_grid(pictures: Sequence[object], titles: Sequence[str], columns: int = 6) -> Caption:
     """Draw pictures in a grid.
 
