@@ -1014,10 +1014,206 @@ MUTANTS = [
         {"return len(accuracies), best": "return len(accuracies) + 1, best"},
         (3,),
     ),
+        "constant-answer",
+        "chosen on the labels it is tested on",
+        {"np.mean(train_labels)": "np.mean(labels)"},
+        (0,),
+    ),
+    Mutant("constant-answer", "the rarer class", {"> 0.5": "< 0.5"}, (0,)),
+    Mutant("constant-answer", "always fake", {"int(np.mean(train_labels) > 0.5)": "1"}, (0, 2)),
+    Mutant("constant-answer", "always real", {"int(np.mean(train_labels) > 0.5)": "0"}, (0,)),
+    Mutant("constant-answer", "in percent", {"float(": "100 * float("}, (1,)),
+    Mutant("constant-answer", "a number of pictures", {"np.mean(np.asarray": "np.sum(np.asarray"}, (1,)),
+    Mutant("constant-answer", "the share of wrong answers", {"== answer": "!= answer"}, (1,)),
+    Mutant("constant-answer", "accuracy on train", {"np.asarray(labels)": "np.asarray(train_labels)"}, (1,)),
+    Mutant("constant-answer", "of equals, fake", {"> 0.5": ">= 0.5"}, (2,)),
+    Mutant(
+        "word-histogram",
+        "squares in uint8",
+        {
+            "cdist(descriptors, words)": "((descriptors**2).sum(1)[:, None] - 2 * descriptors @ words.T) + (words**2).sum(1)",
+            ".argmin": ".argmax",
+        },
+        (0,),
+    ),
+    Mutant(
+        "word-histogram",
+        "largest product",
+        {"cdist(descriptors, words).argmin": "(descriptors @ words.T).argmax"},
+        (0,),
+    ),
+    Mutant(
+        "word-histogram",
+        "city-block distance",
+        {"(descriptors, words)": "(descriptors, words, 'cityblock')"},
+        (0,),
+    ),
+    Mutant("word-histogram", "farthest", {"argmin": "argmax"}, (0,)),
+    Mutant("word-histogram", "counts", {" / max(counts.sum(), 1)": ""}, (1,)),
+    Mutant("word-histogram", "over the number of words", {"max(counts.sum(), 1)": "len(words)"}, (1,)),
+    Mutant(
+        "word-histogram", "which words occur", {"counts / max(counts.sum(), 1)": "(counts > 0) * 1.0"}, (1,)
+    ),
+    Mutant("word-histogram", "length one", {"counts.sum()": "np.linalg.norm(counts)"}, (1,)),
+    Mutant("word-histogram", "words up to the last that occurs", {", minlength=len(words)": ""}, (2, 3)),
+    Mutant(
+        "word-histogram",
+        "words that occur",
+        {
+            "np.bincount(nearest, minlength=len(words))": "np.bincount(nearest, minlength=len(words))\n    counts = counts[counts > 0] if len(descriptors) else counts"
+        },
+        (2,),
+    ),
+    Mutant(
+        "word-histogram",
+        "sorted",
+        {"return counts": "counts = np.sort(counts)[::-1]\n    return counts"},
+        (2,),
+    ),
+    Mutant("word-histogram", "nothing of nothing", {"max(counts.sum(), 1)": "counts.sum()"}, (3,)),
+    Mutant(
+        "word-histogram",
+        "the same for all without keypoints",
+        {
+            "    nearest": "    if not len(descriptors):\n        return np.full(len(words), 1 / len(words))\n    nearest"
+        },
+        (3,),
+    ),
+    Mutant("codebook", "all pictures", {'if split == "train"': ""}, (0,)),
+    Mutant("codebook", "validation too", {'split == "train"': 'split in ("train", "val")'}, (0,)),
+    Mutant("codebook", "all but test and some", {'split == "train"': 'split != "val"'}, (0,)),
+    Mutant(
+        "codebook",
+        "by the rows' labels",
+        {
+            '[found for found, split in of_splits if split == "train"]': "[descriptors[row] for row in samples.index[samples['split'] == 'train']]"
+        },
+        (0,),
+    ),
+    Mutant(
+        "codebook",
+        "reals alone",
+        {
+            'zip(descriptors, samples["split"], strict=True)': 'zip(descriptors, samples["split"].where(samples["label"] == 0, "fake"), strict=True)'
+        },
+        (1,),
+    ),
+    Mutant("codebook", "one picture", {".fit(train)": ".fit(train[:1])"}, (1,)),
+    Mutant("codebook", "a seed of its own", {"Codebook(words, seed)": "Codebook(words)"}, (2,)),
+    Mutant("codebook", "words of its own", {"Codebook(words, seed)": "Codebook(4, seed)"}, (2,)),
+    Mutant("choose-svm", "scored on train", {".score(*validation)": ".score(*train)"}, (0,)),
+    Mutant(
+        "choose-svm",
+        "fitted on both",
+        {".fit(*train)": ".fit(*map(np.concatenate, zip(train, validation)))"},
+        (0,),
+    ),
+    Mutant(
+        "choose-svm",
+        "halves exchanged",
+        {".fit(*train).score(*validation)": ".fit(*validation).score(*train)"},
+        (0,),
+    ),
+    Mutant("choose-svm", "another width", {"C=cost)": "C=cost, gamma='auto')"}, (0,)),
+    Mutant("choose-svm", "one kernel", {"kernel=kernel, C": "kernel=kernels[0], C"}, (0,)),
+    Mutant("choose-svm", "C left out", {", C=cost": ""}, (0,)),
+    Mutant("choose-svm", "a row a C", {"costs[column], accuracies": "costs[column], accuracies.T"}, (1,)),
+    Mutant("choose-svm", "flat", {"costs[column], accuracies": "costs[column], accuracies.ravel()"}, (1,)),
+    Mutant(
+        "choose-svm", "in percent", {"costs[column], accuracies": "costs[column], 100 * accuracies"}, (1,)
+    ),
+    Mutant("choose-svm", "the lowest", {"accuracies.argmax()": "accuracies.argmin()"}, (2,)),
+    Mutant("choose-svm", "the first of all", {"accuracies.argmax()": "0"}, (2,)),
+    Mutant(
+        "choose-svm",
+        "the last of equals",
+        {"accuracies.argmax()": "accuracies.size - 1 - accuracies.ravel()[::-1].argmax()"},
+        (3,),
+    ),
+    Mutant("radial-power", "amplitudes", {") ** 2": ")"}, (0,)),
+    Mutant("radial-power", "normalised", {"fft2(square)": "fft2(square, norm='ortho')"}, (0,)),
+    Mutant(
+        "radial-power",
+        "logarithms",
+        {"np.abs(np.fft.fft2(square)) ** 2": "np.log(np.abs(np.fft.fft2(square)) ** 2 + 1)"},
+        (0,),
+    ),
+    Mutant("radial-power", "real part", {"np.abs(np.fft.fft2(square))": "np.fft.fft2(square).real"}, (0,)),
+    Mutant("radial-power", "rounded down", {".round()": ""}, (1,)),
+    Mutant(
+        "radial-power",
+        "squares",
+        {
+            "np.hypot": "np.maximum",
+            "waves[:, None]": "abs(waves)[:, None]",
+            "waves[None, :]": "abs(waves)[None, :]",
+        },
+        (1,),
+    ),
+    Mutant("radial-power", "across alone", {"waves[:, None]": "0 * waves[:, None]"}, (1,)),
+    Mutant("radial-power", "around the corner", {"fft2(square)": "fftshift(np.fft.fft2(square))"}, (1,)),
+    Mutant("radial-power", "sums", {" / np.bincount(ring.ravel())": ""}, (2,)),
+    Mutant("radial-power", "the constant wave too", {"mean[1 :": "mean[0 :"}, (3,)),
+    Mutant(
+        "radial-power", "from the constant wave on", {"mean[1 : side // 2 + 1]": "mean[: side // 2]"}, (3,)
+    ),
+    Mutant("radial-power", "the corners too", {"side // 2 + 1": ""}, (3,)),
+    Mutant("radial-power", "not the fastest", {"side // 2 + 1": "side // 2"}, (3,)),
+    Mutant(
+        "radial-power", "amplitudes, and sums", {") ** 2": ")", " / np.bincount(ring.ravel())": ""}, (0, 2)
+    ),
 ]
 
 
 OTHER_STYLES = {
+    "constant-answer": """
+from collections import Counter
+
+def constant_answer(train_labels, labels):
+    counts = Counter(int(label) for label in train_labels)
+    said = "fake" if counts[1] > counts[0] else "real"
+    right = [label for label in labels if said == ("real", "fake")[label]]
+    return len(right) / len(labels)
+""",
+    "word-histogram": """
+def word_histogram(descriptors, words):
+    shares = [0.0] * len(words)
+    for descriptor in descriptors.astype(np.float64):
+        squared = [float(((descriptor - word) ** 2).sum()) for word in words]
+        shares[squared.index(min(squared))] += 1 / descriptors.shape[0]
+    return shares
+""",
+    "codebook": """
+def fit_codebook(samples, descriptors, words, seed):
+    chosen = (samples["split"] == "train").to_numpy().nonzero()[0]
+    everything = np.vstack([descriptors[i] for i in reversed(chosen)])
+    codebook = Codebook(seed=seed, words=words)
+    codebook.fit([everything])
+    return codebook
+""",
+    "choose-svm": """
+def choose_svm(train, validation, kernels, costs):
+    best, table = (-1.0, None, None), []
+    for kernel in kernels:
+        table.append([])
+        for cost in costs:
+            machine = SVC(C=cost, kernel=kernel)
+            machine.fit(train[0], train[1])
+            right = machine.predict(validation[0]) == validation[1]
+            table[-1].append(sum(right) / len(right))
+            if table[-1][-1] > best[0]:
+                best = (table[-1][-1], kernel, cost)
+    return best[1], best[2], table
+""",
+    "radial-power": """
+def power_by_frequency(square):
+    n = len(square)
+    spectrum = np.fft.fftshift(np.fft.fft2(square.astype(complex)))
+    power = (spectrum * spectrum.conj()).real
+    v, u = np.meshgrid(np.arange(n) - n // 2, np.arange(n) - n // 2)
+    distance = np.sqrt(u * u + v * v)
+    return [power[abs(distance - r) < 0.5].mean() for r in range(1, n // 2 + 1)]
+""",
     "train-one-epoch": """
 import math
 
@@ -1387,6 +1583,17 @@ def early_stopping(accuracies, patience):
 
 
 COPIES = {
+    "word-histogram": """
+def word_histogram(descriptors, words):
+    from course_utils.keypoints import Codebook
+    codebook = Codebook(len(words)).fit([words])
+    return codebook.transform([descriptors])[0]
+""",
+    "radial-power": """
+def power_by_frequency(square):
+    from course_utils.data.cues import radial_power
+    return radial_power(square)
+""",
     "train-one-epoch": """
 def train_one_epoch(self):
     from course_utils.training import Trainer
