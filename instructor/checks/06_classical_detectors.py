@@ -26,7 +26,7 @@ def draw_classes(generator: np.random.Generator) -> Data:
             }
         )
     for half in generator.permutation(np.arange(2, 7))[:2]:
-        ties.append({"train": labels(half, half), "other": labels(half, half + 3)})
+        ties.append({"train": labels(half, half), "other": labels(half + 3, half)})
     return {"plain": plain, "ties": ties}
 
 
@@ -39,53 +39,47 @@ def probe_constant_answer(answer, inputs):
     return {kind: tried(lambda kind=kind: accuracies(inputs[kind])) for kind in ("plain", "ties")}
 
 
-def judge_constant_answer(inputs: Data, outputs: Data) -> list[Verdict]:
-    def right_for(case: Data, answer: int) -> float:
-        return float(np.mean(np.array(case["other"]) == answer))
+CLASSES: dict[str, Callable[[Data], int]] = {
+    "": lambda case: int(np.mean(case["train"]) > 0.5),
+    "The class was chosen on the labels that the accuracy is of, not on train.": lambda case: int(
+        np.mean(case["other"]) > 0.5
+    ),
+    "This is right for the less frequent class of train, or it counts wrong answers.": lambda case: int(
+        np.mean(case["train"]) < 0.5
+    ),
+    "The answer is the same whatever train holds: always fake.": lambda case: 1,
+    "The answer is the same whatever train holds: always real.": lambda case: 0,
+}
 
-    ANSWERS: dict[str, Callable[[Data], int]] = {
-        "": lambda case: int(np.mean(case["train"]) > 0.5),
-        "The class was chosen on the labels that the accuracy is of, not on train.": lambda case: int(
-            np.mean(case["other"]) > 0.5
-        ),
-        "This is the less frequent class of train.": lambda case: int(np.mean(case["train"]) < 0.5),
-        "The answer is the same whatever train holds: always fake.": lambda case: 1,
-        "The answer is the same whatever train holds: always real.": lambda case: 0,
-    }
-    PICTURES = {
-        "": lambda case, share: share,
-        "This is in percent; a share from 0 to 1 was asked for.": lambda case, share: 100 * share,
-        "This is a number of pictures, not a share of them.": lambda case, share: share * len(case["other"]),
-        "This is the accuracy on train.": None,
-        "This is the share of wrong answers.": lambda case, share: 1 - share,
-    }
-    known = {}
-    for chosen, answer in ANSWERS.items():
-        for scale, scaled in PICTURES.items():
-            if scaled is None:
-                of_train = [np.mean(np.array(case["train"]) == answer(case)) for case in inputs["plain"]]
-                known[chosen, scale] = of_train
-            else:
-                known[chosen, scale] = [
-                    scaled(case, right_for(case, answer(case))) for case in inputs["plain"]
-                ]
-    plain = part(outputs, "plain") if not isinstance(outputs["plain"], dict) else None
-    recognised = alike(plain, known) if plain is not None else None
+ACCURACIES: dict[str, Callable[[Data, int], float]] = {
+    "": lambda case, answer: np.mean(np.equal(case["other"], answer)),
+    "This is in percent; a share from 0 to 1 was asked for.": lambda case, answer: (
+        100 * np.mean(np.equal(case["other"], answer))
+    ),
+    "This is a number of pictures, not a share of them.": lambda case, answer: np.sum(
+        np.equal(case["other"], answer)
+    ),
+    "This is the accuracy on train.": lambda case, answer: np.mean(np.equal(case["train"], answer)),
+}
+
+
+def judge_constant_answer(inputs: Data, outputs: Data) -> list[Verdict]:
+    def recognised() -> Names | None:
+        known = {
+            (chosen, measured): [accuracy(case, answer(case)) for case in inputs["plain"]]
+            for chosen, answer in CLASSES.items()
+            for measured, accuracy in ACCURACIES.items()
+        }
+        return alike(part(outputs, "plain"), known)
 
     def ties() -> Verdict:
-        # In the scale that was found in the other cases: whether that is right is another criterion.
-        scaled = PICTURES[recognised[1] if recognised else ""] or PICTURES[""]
-        real = [scaled(case, right_for(case, 0)) for case in inputs["ties"]]
-        if recognised and PICTURES[recognised[1]] is None:
-            real = [0.5] * len(real)
+        # Measured as in the other cases: whether that is right is another criterion.
+        accuracy = ACCURACIES[(recognised() or ("", ""))[1]]
+        real = [accuracy(case, 0) for case in inputs["ties"]]
         mistake = "Where train has as many reals as fakes, the answer is not real."
         return decide(close(part(outputs, "ties"), real), mistake)
 
-    def named(place: int) -> Verdict:
-        part(outputs, "plain")
-        return respect(recognised, place)
-
-    return each(lambda: named(0), lambda: named(1), ties)
+    return each(lambda: respect(recognised(), 0), lambda: respect(recognised(), 1), ties)
 
 
 def draw_keypoints(generator: np.random.Generator) -> Data:
@@ -353,7 +347,7 @@ def judge_choose_svm(inputs: Data, outputs: Data) -> list[Verdict]:
 
     def table() -> Verdict:
         found = numbers(part(outputs, "hard")["accuracies"])
-        right = found.shape == shape and 0 <= found.min() and 0 < found.max() <= 1
+        right = found.shape == shape and found.min() >= 0 and 0 < found.max() <= 1
         mistake = "The accuracies have not a row a kernel and a column a C, or are not from 0 to 1."
         return decide(right, mistake, f"expected {shape}, found {found.shape}")
 
