@@ -10,7 +10,7 @@ from drawn import draw_face
 from PIL import Image, ImageEnhance
 
 from course_utils.audit import ADVICE, audit
-from course_utils.data.cues import radial_spectrum, read_cues
+from course_utils.data.cues import radial_power, radial_spectrum, read_cues
 from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import PreparedDataset, load_dataset
 from course_utils.data.samples import sample_table
@@ -212,6 +212,20 @@ def test_the_spectrum_shows_a_wave_at_its_frequency():
     wave = np.cos(2 * np.pi * np.arange(128) / 4)  # four pixels a wave: half the fastest
     spectrum = radial_spectrum(np.tile(wave * 50 + 100, (128, 1)))
     assert abs(int(spectrum.argmax()) - 32) <= 1
+
+
+@pytest.mark.parametrize("side", [16, 15])
+def test_power_by_frequency_is_all_the_power_but_the_mean_and_the_corners(side):
+    """Parseval: the squares of pixels sum to the mean power, and a smooth picture has none in the corners."""
+    down, across = np.mgrid[:side, :side] * 2 * np.pi / side
+    picture = np.cos(2 * down + across) + 3 * np.sin(4 * across) + 0.5 * np.cos(3 * down)
+    power = radial_power(picture)
+    frequencies = np.hypot(*np.meshgrid(np.fft.fftfreq(side, 1 / side), np.fft.fftfreq(side, 1 / side)))
+    waves = [
+        np.sum((frequencies >= ring - 0.5) & (frequencies < ring + 0.5)) for ring in range(1, side // 2 + 1)
+    ]
+    assert power @ waves == pytest.approx(side**2 * (picture**2).sum())
+    assert (power > 1e-6).nonzero()[0].tolist() == [1, 2, 3]
 
 
 def test_the_command_names_what_it_finds_and_ends_with_1(course_environment):

@@ -17,6 +17,7 @@ from course_utils.calibration import expected_calibration_error
 from course_utils.errors import CourseError
 from course_utils.history import Run
 from course_utils.intervals import Interval
+from course_utils.plots.choices import Choice
 from course_utils.plots.maps import plot_reconstructions
 from course_utils.plots.style import CLASS_COLOURS, CURVE_STYLES, SPLIT_STYLES, show
 from course_utils.robustness import robustness
@@ -71,6 +72,32 @@ FOUND = {
     "Harris, cosine": [(PICTURE, True), (PICTURE, False), (PICTURE, True)],
     "guess": [(PICTURE, False)] * 3,
 }
+CHOICES = {
+    "machine": Choice(
+        pd.DataFrame({"rbf": [0.7, 0.6], "linear": [0.5, 0.55]}, pd.Index([0.2, 3], name="C")),
+        "rbf",
+        0.2,
+        Interval(0.7, 0.62, 0.77, 40),
+    ),
+    "forest": Choice(
+        pd.DataFrame({"forest": [0.5, 0.8]}, pd.Index([10, 500], name="trees")),
+        "forest",
+        500,
+        Interval(0.8, np.nan, np.nan, 3),
+    ),
+}
+
+
+def plot_shifted() -> str:
+    """Draw forty features of which the eighth is two standard deviations lower in fakes."""
+    labels = np.repeat([0, 1], 100)
+    features = np.random.default_rng(0).normal(size=(200, 40))
+    features[labels == 1, 7] -= 2
+    return plots.plot_by_class(
+        features, labels, np.arange(1, 41), title="Made up", along="feature", quantity="number"
+    )
+
+
 DRAWN = {
     "history": lambda: plots.plot_history([RUN]),
     "histories": lambda: plots.plot_history([RUN, RUN], ["first", "second"]),
@@ -81,6 +108,8 @@ DRAWN = {
     "histogram": lambda: plots.plot_score_histogram(predictions(), 0.5),
     "balance": lambda: plots.plot_class_balance(predictions()),
     "accuracies": lambda: plots.plot_accuracies({"a": 0.5, "b": 1.0}, "Coins", 0.5),
+    "by class": lambda: plot_shifted(),
+    "choices": lambda: plots.plot_choices(CHOICES, constant=0.5),
     "shortcuts": lambda: plots.plot_shortcuts(CUES, "One cue at a time"),
     "reliability": lambda: plots.plot_reliability({"one": predictions(), "two": predictions(separation=2)}),
     "robustness": lambda: plots.plot_robustness(robustness(degraded())),
@@ -245,6 +274,29 @@ def test_lines_stand_out_from_white():
         ]
         luminance = np.dot((0.2126, 0.7152, 0.0722), linear)
         assert 1.05 / (luminance + 0.05) >= 3, colour
+
+
+def test_what_was_chosen_is_said_with_its_interval_and_what_else_was_tried(shown):
+    sentence = DRAWN["choices"]()
+    assert "machine: rbf, C 0.2, with 0.700 [0.620, 0.770]; all 4 settings from 50.0 % to 70.0 %" in sentence
+    assert "forest: forest, trees 500, with 0.800 (too few groups" in sentence
+    assert "the constant answer, 50.0 %" in sentence
+
+
+def test_the_most_different_feature_is_named_beside_what_chance_gives(shown):
+    sentence = DRAWN["by class"]()
+    assert "farthest apart at 8 (feature)" in sentence and "lower" in sentence
+    random = np.random.default_rng(1)
+    largest = []
+    for _ in range(300):
+        two = random.normal(size=(2, 100, 40))
+        largest.append(np.abs(np.subtract(*two.mean(axis=1))).max())
+    told = float(sentence.split("is about ")[1].split()[0])
+    assert told == pytest.approx(np.median(largest), rel=0.05)
+    constant = np.ones((4, 3))
+    assert "0.00 standard deviations" in plots.plot_by_class(
+        constant, np.array([0, 1, 0, 1]), np.arange(3), title="Same", along="feature", quantity="number"
+    )
 
 
 def test_seeds_are_summed_up_with_mean_and_range():

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from course_utils.audit import WARN_ABOVE
 from course_utils.data.samples import class_balance
@@ -14,6 +15,7 @@ from course_utils.plots.style import (
     CLASS_HATCHES,
     CLASS_NAMES,
     INK,
+    LINES,
     QUIET,
     Caption,
     new_figure,
@@ -109,7 +111,10 @@ def plot_shortcuts(found: pd.DataFrame, title: str) -> Caption:
 def plot_by_class(
     features: np.ndarray, labels: np.ndarray, places: np.ndarray, *, title: str, along: str, quantity: str
 ) -> Caption:
-    """Draw the mean of features along an axis, a line a class, with a band that holds its middle half.
+    """Draw the means of features for each class, and below it by how much they differ.
+
+    The difference is in standard deviations within a class. In half of all data sets without any difference,
+    of as many pictures and features that do not depend on one another, all features stay in the grey band.
 
     Args:
         features: n x d numbers.
@@ -119,23 +124,30 @@ def plot_by_class(
         along: what the horizontal axis is, with its unit.
         quantity: what the features are, with their unit.
     """
-    figure = new_figure(8, 4)
-    axes = figure.subplots()
     parts = [features[labels == label] for label in (0, 1)]
-    for part, name, colour, line in zip(parts, CLASS_NAMES, CLASS_COLOURS, ("-", "--"), strict=True):
-        low, high = np.quantile(part, (0.25, 0.75), axis=0)
-        axes.fill_between(places, low, high, color=colour, alpha=0.14, linewidth=0)
-        axes.plot(places, part.mean(axis=0), line, color=colour, label=f"{name} ({len(part):,}), mean")
-    axes.set(title=title, xlabel=along, ylabel=quantity, xlim=(places[0], places[-1]))
-    figure.legend(loc="outside lower center", ncols=2)
+    means = [part.mean(axis=0) for part in parts]
     spread = np.sqrt(np.mean([part.var(axis=0, ddof=1) for part in parts], axis=0))
-    apart = (parts[1].mean(axis=0) - parts[0].mean(axis=0)) / np.where(spread > 0, spread, np.inf)
+    apart = (means[1] - means[0]) / np.where(spread > 0, spread, np.inf)
     widest = int(np.abs(apart).argmax())
+    by_chance = norm.isf(np.log(2) / (2 * len(places))) * np.sqrt(sum(1 / len(part) for part in parts))
+    figure = new_figure(8, 5.4)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    for part, mean, name, colour, line in zip(
+        parts, means, CLASS_NAMES, CLASS_COLOURS, ("-", "--"), strict=True
+    ):
+        upper.plot(places, mean, line, color=colour, label=f"{name} ({len(part):,}), mean")
+    lower.axhspan(-by_chance, by_chance, color=LINES, zorder=0, label="by chance")
+    lower.plot(places, apart, color=INK, linewidth=1.2, label="fake less real")
+    upper.set(title=title, ylabel=quantity, xlim=(places[0], places[-1]))
+    lower.set(xlabel=along, ylabel="difference\n(standard deviations)")
+    figure.align_ylabels()
+    figure.legend(loc="outside lower center", ncols=4)
     return show(
         figure,
-        f"{title}, mean and middle half of {len(parts[0]):,} real and {len(parts[1]):,} fake pictures. The"
-        f" means are farthest apart at {places[widest]:.3g} ({along}): that of fakes is"
-        f" {abs(apart[widest]):.2f} standard deviations {'higher' if apart[widest] > 0 else 'lower'}.",
+        f"{title}, means of {len(parts[0]):,} real and {len(parts[1]):,} fake pictures. They are farthest apart"
+        f" at {places[widest]:.3g} ({along}): that of fakes is {abs(apart[widest]):.2f} standard deviations"
+        f" {'higher' if apart[widest] > 0 else 'lower'}. The largest of {len(places)} differences is about"
+        f" {by_chance:.2f} by chance alone.",
     )
 
 

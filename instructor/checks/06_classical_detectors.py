@@ -543,7 +543,7 @@ QUESTIONS = [
     Question(
         id="little-better",
         number=606,
-        title="Why little better than chance?",
+        title="Better than the constant answer?",
         points=8,
         kind="words",
         rubric=(

@@ -49,7 +49,6 @@ import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 from PIL import Image
 from scipy.spatial.distance import cdist
-from scipy.stats import norm
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -202,7 +201,7 @@ def with_keypoints(path, enlarged=384):
     return cv2.drawKeypoints(large, found, None, (255, 220, 0), rich), len(found)
 
 
-shown = test.groupby("label").head(4)
+shown = test.groupby("label").head(4).sort_values("label", kind="stable")
 drawn, counts = zip(*map(with_keypoints, shown["path"]), strict=True)
 titles = [
     f"{('real', 'fake')[label]}, {count} keypoints"
@@ -366,8 +365,8 @@ print(
 # %% [markdown]
 # The codebook is fitted once. In a pipeline whose C is searched, k-means would run again for every C, for the same words.
 #
-# In the figure, words stand in the order of how frequent they are in train. Does any word belong to fakes? The sentence
-# under it names the word that differs most. Compare it with the line below it, before you believe in that word.
+# In the figure, words stand in the order of how frequent they are in train. Does any word belong to fakes? The most
+# different of 256 differs by chance alone: in the lower panel, look for words that leave the grey band by far.
 
 # %%
 train_labels, train_histograms = labels[rows["train"]], histograms[rows["train"]]
@@ -379,11 +378,6 @@ caption = plots.plot_by_class(
     title=f"Visual words in {dataset} train",
     along="word, by frequency",
     quantity="share of a picture's keypoints (%)",
-)
-most_by_chance = norm.isf(np.log(2) / (2 * words)) * np.sqrt((1 / np.bincount(train_labels)).sum())
-print(
-    f"If no word differed, the most different of {words} would be about {most_by_chance:.2f} standard deviations"
-    " apart, by chance alone."
 )
 
 # %% [markdown]
@@ -690,8 +684,8 @@ power_by_frequency = lesson.go_on_with(
 
 # %% [markdown]
 # Your function on the middle of every training picture, in decibels: ten times the logarithm, so that 3 dB are twice the
-# power. Where do the classes differ: in the coarse waves, which are the face, or in the fine ones? And by how much,
-# beside the spread *within* a class?
+# power. Where do the classes differ, by the lower panel: in the coarse waves, which are the face, or in the fine ones?
+# Neighbouring waves vary together, so a long stretch on one side of zero is one finding, not many.
 
 # %%
 cues = read_cues(samples, prepared.root, progress=False)
@@ -831,8 +825,8 @@ caption = plots.plot_robustness(curves)
 # - The constant answer's accuracy stands beside every accuracy; where classes are unequal it is high.
 # - A codebook is a part of the detector and learns from train alone; it is fitted once, not once a setting.
 # - The best of many settings on validation is too good by the luck of the choice; a band tells how many are not told apart.
-# - Features made to recognise objects throw away what betrays forgeries; a spectrum keeps it, and loses it when pictures
-#   are made smaller.
+# - SIFT keeps what makes an object the same in another photograph; a spectrum keeps how much fine structure there is. What
+#   features throw away, no classifier finds, and what passing a picture on takes away, no feature.
 # - A detector has found something when it beats the cheapest one and the controls, by a paired comparison.
 #
 # Next: find pictures that are like a given one.
