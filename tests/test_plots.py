@@ -108,7 +108,7 @@ DRAWN = {
     "histogram": lambda: plots.plot_score_histogram(predictions(), 0.5),
     "balance": lambda: plots.plot_class_balance(predictions()),
     "accuracies": lambda: plots.plot_accuracies({"a": 0.5, "b": 1.0}, "Coins", 0.5),
-    "by class": lambda: plot_shifted(),
+    "by class": plot_shifted,
     "choices": lambda: plots.plot_choices(CHOICES, constant=0.5),
     "shortcuts": lambda: plots.plot_shortcuts(CUES, "One cue at a time"),
     "reliability": lambda: plots.plot_reliability({"one": predictions(), "two": predictions(separation=2)}),
