@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss, precision_recall_fscore_support, roc_auc_score, roc_curve
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score, roc_curve
 
 from course_utils.data.samples import SAMPLE_COLUMNS
 from course_utils.errors import CourseError
@@ -24,6 +24,8 @@ PREDICTION_COLUMNS = KEY_COLUMNS | {
     "score_kind": "string",
 }
 SCORE_KINDS = ("probability", "anomaly")
+# A probability of 0 or 1 counts as this far from it, as in scikit-learn: being wrong costs 36 nats at most.
+CLIP = float(np.finfo(np.float64).eps)
 
 
 def predictions_table(
@@ -158,8 +160,25 @@ def metrics(table: pd.DataFrame, threshold: float) -> dict[str, float]:
         "tpr_at_5_fpr": float(hits[false_alarms <= 0.05].max()),
     }
     if table["score_kind"].iloc[0] == "probability":
-        result["log_loss"] = float(log_loss(labels, scores, labels=[0, 1]))
+        result["log_loss"] = float(log_losses(table).mean())
     return result
+
+
+def log_losses(table: pd.DataFrame, clip: float = CLIP) -> np.ndarray:
+    """Return what each probability costs, -log of that of the true class, in nats (n); their mean is LogLoss.
+
+    A half costs log 2 = 0.693, whatever the label. One that is certain and wrong would cost infinitely much,
+    so that probabilities are first moved into [clip, 1 - clip]; the challenge's winners chose 0.01 and more.
+
+    Raises:
+        CourseError: the scores are no probabilities.
+    """
+    if kinds := set(table["score_kind"]) - {"probability"}:
+        raise CourseError(
+            f"Scores of the kind {', '.join(kinds)} only rank. LogLoss is asked of probabilities alone."
+        )
+    fake = np.clip(table["score"].to_numpy(np.float64), clip, 1 - clip)
+    return -np.log(np.where(table["label"] == 1, fake, 1 - fake))
 
 
 def equal_error_rate(table: pd.DataFrame) -> float:

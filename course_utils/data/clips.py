@@ -57,6 +57,8 @@ class ClipDataset(Dataset):
             another in shuffled batches, with the same frames and the same augmentation, as Shiohara &
             Yamasaki 2022 do: what they have in common then teaches nothing, and what differs is learnt
             sooner.
+        pad: a video with fewer frames than a clip is not looped, but filled up with black frames; items are
+            then (clip, label, number of the frames that are the video's own).
         order: "as filmed"; "shuffled", the same frames in an order drawn from torch's generator; or "still",
             the middle one all the time. A model that uses time does worse on the latter two.
         normalise: mean and standard deviation for `batch_transform`.
@@ -87,6 +89,7 @@ class ClipDataset(Dataset):
         read_size: int | None = None,
         chunk: int = 250,
         side_by_side: bool = False,
+        pad: bool = False,
         order: str = "as filmed",
         normalise: tuple[Sequence[float], Sequence[float]] = NORMALISE,
         memory_limit_mb: float = 1024,
@@ -98,6 +101,7 @@ class ClipDataset(Dataset):
         self.clips = clips
         self.transform = transform
         self.chunk = chunk
+        self.pad = pad
         self.order = order
         self._check(samples)
         self._pictures = PictureDataset(
@@ -116,7 +120,7 @@ class ClipDataset(Dataset):
         return (
             f"{self.frames} of {len(self._pictures)} frames at stride {self.stride}, clips {self.clips},"
             f" chunks of {self.chunk}, {self.order}, {self.image_size} of {self.read_size} pixels"
-            f"{', side by side' if self.together is not None else ''}"
+            f"{', side by side' if self.together is not None else ''}{', filled up' if self.pad else ''}"
         )
 
     def reordered(self, order: str) -> Self:
@@ -133,8 +137,8 @@ class ClipDataset(Dataset):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return one clip and its label.
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | tuple[Tensor, int, int]:
+        """Return one clip and its label, and with `pad` the number of its own frames.
 
         Raises:
             CourseError: a frame's file is gone or damaged.
@@ -143,14 +147,18 @@ class ClipDataset(Dataset):
         rows = self._videos[video]
         if self.clips == "random":
             start = int(torch.randint(1 + max(0, len(rows) - self._span(stride)), ()))
-        chosen = rows[(start + stride * np.arange(self.frames)) % len(rows)]
+        own = min(self.frames, len(rows)) if self.pad else self.frames
+        chosen = rows[(start + stride * np.arange(own)) % len(rows)]
         clip = torch.stack([self._pictures[row][0] for row in chosen.tolist()])
         if self.clips != "random" or self.transform is None:
             clip = self._cut(clip, self.samples["crop"][index])
         if self.transform is not None:
             clip = self.transform(clip)
         # Last, so that the same seed gives the same frames with the same augmentation in any order.
-        return self._ordered(clip).transpose(0, 1).contiguous(), int(self.labels[index])
+        clip = self._ordered(clip).transpose(0, 1)
+        if not self.pad:
+            return clip.contiguous(), int(self.labels[index])
+        return _filled_up(clip, self.frames), int(self.labels[index]), own
 
     def batch_transform(self, batch: Tensor) -> Tensor:
         """Return a uint8 batch B x 3 x T x H x W, on any device, as normalised float32."""
@@ -190,7 +198,7 @@ class ClipDataset(Dataset):
         places, told = [], []
         for video, rows in enumerate(self._videos):
             stride = self._fitting_stride(len(rows))
-            looped = len(rows) < self.frames
+            looped = len(rows) < self.frames and not self.pad
             for chunk, start in self._starts(len(rows), stride):
                 for crop in CROPS if self.clips == "middle" else ["centre"]:
                     places.append((video, start, stride))
@@ -227,6 +235,13 @@ class ClipDataset(Dataset):
         if self.order == "still":
             return clip[len(clip) // 2].expand_as(clip)
         return clip
+
+
+def _filled_up(clip: Tensor, frames: int) -> Tensor:
+    """Return 3 x T x H x W with black frames after its own, `frames` in all."""
+    filled = clip.new_zeros(clip.shape[0], frames, *clip.shape[2:])
+    filled[:, : clip.shape[1]] = clip
+    return filled
 
 
 def _rows_of_videos(samples: pd.DataFrame) -> list[np.ndarray]:

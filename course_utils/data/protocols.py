@@ -1,6 +1,7 @@
 """What a detector of forged videos learns from and what it is tested on: the protocols of Das et al. 2021, V.
 
 Each takes a sample table and returns tables by split. Splits stay as they are: a protocol only leaves out.
+`part_of_training` makes of one the same with fewer people to learn from.
 """
 
 from collections.abc import Sequence
@@ -54,6 +55,23 @@ def leave_one_out(
     fake = chosen["label"] == 1
     in_place = (chosen["method"] == method) == (chosen["split"] == "test")
     return _by_split(chosen[~fake | in_place])
+
+
+def part_of_training(tables: dict[str, pd.DataFrame], share: float, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Return the tables of a protocol with a share of the training groups, drawn at random, one at least.
+
+    Whole groups go, with all that was made of them, because it is people and not pictures that there are too
+    few of. Validation and test stay whole: small and large training sets are compared on the same.
+
+    Raises:
+        CourseError: the share is not above 0 and up to 1.
+    """
+    if not 0 < share <= 1:
+        raise CourseError(f"A share of the training groups is above 0 and up to 1, not {share}.")
+    train = tables["train"]
+    groups = pd.Series(sorted(train["group"].unique()))
+    kept = groups.sample(max(1, round(share * len(groups))), random_state=seed)
+    return {**tables, "train": train[train["group"].isin(kept)].reset_index(drop=True)}
 
 
 def _chosen(samples: pd.DataFrame, methods: Sequence[str] | None, compression: str | None) -> pd.DataFrame:

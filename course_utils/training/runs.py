@@ -27,9 +27,9 @@ from course_utils.training.progress import Progress, Sums
 from course_utils.training.settings import (
     check_settings,
     configuration,
-    digest,
     make_optimizer,
     make_scheduler,
+    seed_of,
 )
 
 # What of a run's configuration says which model it is of, and on which data.
@@ -79,7 +79,7 @@ class ResumableRun(ABC):
         """The seed that was set, or else one that depends on the whole configuration."""
         if self.settings.seed is not None:
             return self.settings.seed
-        return int(digest(json.dumps(self.configuration, sort_keys=True))[:7], 16)
+        return seed_of(self.configuration)
 
     def fit(self) -> Run:
         """Train, or go on training, or do nothing because this run is already finished.

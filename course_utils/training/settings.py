@@ -115,6 +115,14 @@ def digest(text: str | bytes) -> str:
     return hashlib.sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()[:12]
 
 
+def seed_of(settings: Mapping[str, Any]) -> int:
+    """Return the seed that plain settings stand for: the same for the same, another for others.
+
+    So nobody can choose the seed that suits them (Wang, Guo & Zhang, section 5.5).
+    """
+    return int(digest(json.dumps(dict(settings), sort_keys=True))[:7], 16)
+
+
 def make_optimizer(
     choice: Choice, model: nn.Module, learning_rates: Mapping[str, float] | None = None
 ) -> Optimizer:

@@ -1,0 +1,94 @@
+"""Several detectors as one, from the predictions tables of each: what won the DFDC challenge.
+
+Logits are averaged and not probabilities, so that a detector that is sure counts for more than one that hesitates.
+Detectors of clips and of single frames go together by video (`predictions.per_video`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+
+from course_utils.errors import CourseError
+from course_utils.predictions import CLIP, labels_and_scores, predictions_table, refuse_test
+
+KEYS = ["dataset", "path", "video", "frame", "label"]  # what tells one sample from another
+
+
+def mean_of_logits(tables: Sequence[pd.DataFrame], *, name: str = "mean of logits") -> pd.DataFrame:
+    """Return the predictions of several detectors together: the sigmoid of the mean of their logits.
+
+    Args:
+        tables: predictions tables of probabilities, of the same samples in whatever order, one or more.
+        name: of the model, in the table that is returned.
+
+    Returns:
+        A predictions table of the samples of the first, in its order.
+
+    Raises:
+        CourseError: there is none, samples differ, or scores are no probabilities.
+    """
+    return _together(tables, expit(_logits(tables).mean(axis=1)), name)
+
+
+def stack(
+    validation: Sequence[pd.DataFrame], test: Sequence[pd.DataFrame], *, name: str = "stacked"
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Weigh detectors by how well they did together on validation (stacking, Wolpert 1992).
+
+    A logistic regression on the detectors' logits, with scikit-learn's default penalty and classes of equal
+    weight as they come. With few validation videos it learns their luck, which the mean of logits cannot.
+
+    Args:
+        validation: predictions tables of each detector on the validation split.
+        test: those of the same detectors, in the same order, to be weighed.
+        name: of the model, in the table that is returned.
+
+    Returns:
+        The predictions table of `test` weighed, and the weights: one a detector by its name, and ``constant``.
+
+    Raises:
+        CourseError: the detectors differ, validation is of the test split or of one class, or as of
+            `mean_of_logits`.
+    """
+    names = [[table["model"].iloc[0] for table in tables] for tables in (validation, test)]
+    if names[0] != names[1]:
+        raise CourseError(
+            f"Detectors are weighed on validation and used on test: these are {', '.join(names[0])} there and"
+            f" {', '.join(names[1])} here. Give the same ones in the same order."
+        )
+    for table in validation:
+        refuse_test(table, "weight")
+    labels, _ = labels_and_scores(validation[0])
+    regression = LogisticRegression().fit(_logits(validation), labels)
+    weights = pd.Series([*regression.coef_[0], *regression.intercept_], index=[*names[0], "constant"])
+    return _together(test, regression.predict_proba(_logits(test))[:, 1], name), weights
+
+
+def _logits(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Return the logits of n samples, those of the first table in its order, by each detector: n x detectors."""
+    if not tables:
+        raise CourseError("An ensemble is of one detector or more; there is no predictions table.")
+    columns = []
+    for table in tables:
+        if kinds := set(table["score_kind"]) - {"probability"}:
+            raise CourseError(
+                f"{table['model'].iloc[0]} has scores of the kind {', '.join(kinds)}, which have no logits. Only"
+                " probabilities go into an ensemble."
+            )
+        both = tables[0][KEYS].merge(table[[*KEYS, "score"]], on=KEYS, how="left", validate="1:1")
+        if len(table) != len(both) or both["score"].isna().any():
+            raise CourseError(
+                f"{table['model'].iloc[0]} has not scored the samples that {tables[0]['model'].iloc[0]} has:"
+                f" {len(table)} rows against {len(both)}, {int(both['score'].isna().sum())} without a partner."
+                " Predict with all detectors on the same split of the same data set, by video."
+            )
+        columns.append(logit(np.clip(both["score"].to_numpy(np.float64), CLIP, 1 - CLIP)))
+    return np.stack(columns, axis=1)
+
+
+def _together(tables: Sequence[pd.DataFrame], scores: np.ndarray, name: str) -> pd.DataFrame:
+    members = " + ".join(table["model"].iloc[0] for table in tables)
+    return predictions_table(tables[0], scores, model=name, run=members)
