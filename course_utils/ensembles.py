@@ -1,6 +1,7 @@
 """Several detectors as one, from the predictions tables of each: what won the DFDC challenge.
 
-Logits are averaged and not probabilities, so that a detector that is sure counts for more than one that hesitates.
+Logits are averaged and not probabilities, so that a detector that is sure counts for more than one that
+hesitates.
 Detectors of clips and of single frames go together by video (`predictions.per_video`).
 """
 
@@ -38,8 +39,8 @@ def stack(
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Weigh detectors by how well they did together on validation (stacking, Wolpert 1992).
 
-    A logistic regression on the detectors' logits, with scikit-learn's default penalty and classes of equal
-    weight as they come. With few validation videos it learns their luck, which the mean of logits cannot.
+    A logistic regression on the detectors' logits, with scikit-learn's default penalty. With few validation
+    videos it learns their luck, which the mean of logits cannot.
 
     Args:
         validation: predictions tables of each detector on the validation split.
@@ -47,7 +48,8 @@ def stack(
         name: of the model, in the table that is returned.
 
     Returns:
-        The predictions table of `test` weighed, and the weights: one a detector by its name, and ``constant``.
+        The predictions table of `test` weighed; and the weights, of each detector by its name and the
+        ``constant``.
 
     Raises:
         CourseError: the detectors differ, validation is of the test split or of one class, or as of
@@ -68,22 +70,22 @@ def stack(
 
 
 def _logits(tables: Sequence[pd.DataFrame]) -> np.ndarray:
-    """Return the logits of n samples, those of the first table in its order, by each detector: n x detectors."""
+    """Return the logits of the first table's n samples, in its order, by each detector: n x detectors."""
     if not tables:
         raise CourseError("An ensemble is of one detector or more; there is no predictions table.")
     columns = []
     for table in tables:
         if kinds := set(table["score_kind"]) - {"probability"}:
             raise CourseError(
-                f"{table['model'].iloc[0]} has scores of the kind {', '.join(kinds)}, which have no logits. Only"
-                " probabilities go into an ensemble."
+                f"{table['model'].iloc[0]} has scores of the kind {', '.join(kinds)}, which have no logits."
+                " Only probabilities go into an ensemble."
             )
         both = tables[0][KEYS].merge(table[[*KEYS, "score"]], on=KEYS, how="left", validate="1:1")
         if len(table) != len(both) or both["score"].isna().any():
             raise CourseError(
                 f"{table['model'].iloc[0]} has not scored the samples that {tables[0]['model'].iloc[0]} has:"
-                f" {len(table)} rows against {len(both)}, {int(both['score'].isna().sum())} without a partner."
-                " Predict with all detectors on the same split of the same data set, by video."
+                f" {len(table)} rows against {len(both)}, of which {int(both['score'].isna().sum())} have no"
+                " partner. Predict with all detectors on the same split of the same data set, by video."
             )
         columns.append(logit(np.clip(both["score"].to_numpy(np.float64), CLIP, 1 - CLIP)))
     return np.stack(columns, axis=1)

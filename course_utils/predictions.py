@@ -168,7 +168,7 @@ def log_losses(table: pd.DataFrame, clip: float = CLIP) -> np.ndarray:
     """Return what each probability costs, -log of that of the true class, in nats (n); their mean is LogLoss.
 
     A half costs log 2 = 0.693, whatever the label. One that is certain and wrong would cost infinitely much,
-    so that probabilities are first moved into [clip, 1 - clip]; the challenge's winners chose 0.01 and more.
+    so that probabilities are first moved into [clip, 1 - clip]. With 0.01 a mistake costs 4.6 nats at most.
 
     Raises:
         CourseError: the scores are no probabilities.

@@ -84,6 +84,23 @@ def test_the_tables_of_the_report_on_the_merged_set_are_there():
     assert whole == {"1", "3", "9"}  # Table 1: no crop
 
 
+def test_the_tables_of_the_report_on_inconsistent_regions_are_there():
+    rows = {name: row for name, row in published_results().items() if name.startswith("asrid_")}
+    # Seven systems by three losses; two systems, two sizes, three splits, two metrics; the challenge.
+    assert len(rows) == 7 * 3 + 2 * 2 * 3 * 2 + 4
+    printed = {
+        "asrid_stapic_average_train_log_loss": 0.578,
+        "asrid_stanew_val_log_loss": 0.111,
+        "asrid_dyn_mix_005_val_log_loss": 0.538,
+        "asrid_stanew_small_test_log_loss": 0.541,
+        "asrid_stanew_large_test_accuracy": 0.851,
+        "asrid_stanew_mix_small_test_accuracy": 1.0,
+        "asrid_stanew_mix_large_val_log_loss": 0.446,
+        "asrid_challenge_1_test_log_loss": 0.4279,
+    }
+    assert {name: rows[name].value for name in printed} == printed
+
+
 def test_every_row_names_a_data_set_an_edition_and_a_metric_that_exist():
     known = {*metrics(predictions(), 0.5), "auroc_score_real", "map_50"}
     for row in published_results().values():

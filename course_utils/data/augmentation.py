@@ -1,9 +1,9 @@
 """Augmentation against overfitting to few people, as the detectors of the DFDC challenge are trained with.
 
 That of Wang, Guo & Zhang, section 3.2 and figure 1, is the one of the challenge's winner (Seferbekov 2020),
-whose chances and strengths stand here. A transform takes a picture 3 x H x W or a clip T x 3 x H x W, uint8, and
-draws once for all frames of a clip: were each frame moved or coloured in a way of its own, that would be the
-most conspicuous inconsistency of all. Noise alone differs from frame to frame, as a camera's does.
+whose chances and strengths stand here. A transform takes a picture 3 x H x W or a clip T x 3 x H x W, uint8,
+and draws once for all frames of a clip: were each frame moved or coloured in a way of its own, that would be
+the most conspicuous inconsistency of all. Noise alone differs from frame to frame, as a camera's does.
 """
 
 from collections.abc import Sequence

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_utils.models.asrid import ASRID
+from course_utils.models.asrid import VARIANTS as ASRID_VARIANTS
 from course_utils.models.autoencoder import ConvolutionalAutoencoder
 from course_utils.models.face_vit import FaceViT
 from course_utils.models.mesonet import Meso4
@@ -93,6 +95,15 @@ MODELS = {
             partial(TimeSformer, "joint"),
             (3, 8, 224, 224),
             "Bertasius et al. 2021, joint attention, as in Das et al. 2021",
+        ),
+        *(
+            ModelCard(
+                f"asrid_{name.lower().replace('+', '_')}",
+                partial(ASRID, **options),
+                (3, 30, 380, 380),
+                f"Wang, Guo & Zhang, table 2, {name}",
+            )
+            for name, options in ASRID_VARIANTS.items()
         ),
     )
 }

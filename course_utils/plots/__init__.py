@@ -6,6 +6,7 @@ the figure's alternative text. What a colour says, a line style, a marker or a h
 
 from course_utils.plots.choices import plot_choices
 from course_utils.plots.history import plot_history
+from course_utils.plots.history import plot_history, plot_spread
 from course_utils.plots.maps import (
     overlay,
     plot_explanation_scores,
@@ -57,6 +58,7 @@ __all__ = [
     "plot_score_histogram",
     "plot_seeds",
     "plot_shortcuts",
+    "plot_spread",
     "plot_subgroups",
     "plot_training_sizes",
     "sample_grid",

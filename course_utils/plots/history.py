@@ -1,13 +1,14 @@
 """Curves by epoch."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from course_utils.history import SPLITS, Run, best_epoch
-from course_utils.plots.style import QUIET, SPLIT_STYLES, Caption, new_figure, show
+from course_utils.plots.style import CURVE_STYLES, QUIET, SPLIT_STYLES, Caption, new_figure, show
 
 
 def plot_history(runs: Sequence[Run], titles: Sequence[str] | None = None) -> Caption:
@@ -38,6 +39,42 @@ def plot_history(runs: Sequence[Run], titles: Sequence[str] | None = None) -> Ca
         *rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, borderaxespad=0.1
     )
     return show(figure, " ".join(map(_history_sentence, runs, titles)))
+
+
+def plot_spread(variants: Mapping[str, Sequence[Run]], title: str) -> Caption:
+    """Draw training and validation loss by epoch of several variants, each trained several times.
+
+    A line is the mean over a variant's runs, and the band around it goes from the lowest to the highest.
+
+    Args:
+        variants: runs by the variant's name, of one length each: as a rule the same settings and other seeds.
+        title: what is compared.
+    """
+    figure = new_figure(9.6, 4.4)
+    panels = figure.subplots(1, 2, sharex=True)
+    told = []
+    for (name, runs), style in zip(variants.items(), itertools.cycle(CURVE_STYLES)):
+        for panel, split in zip(panels, ("train", "val"), strict=True):
+            curves = np.array([run.curve(split, "loss") for run in runs])  # runs x epochs
+            epochs = np.arange(1, curves.shape[1] + 1)
+            every = max(1, len(epochs) // 8)
+            panel.fill_between(epochs, curves.min(0), curves.max(0), color=style["color"], alpha=0.14, lw=0)
+            panel.plot(epochs, curves.mean(0), label=name, markevery=every, **style)
+        last = curves[:, -1]
+        told.append(f"{name} {last.mean():.3f} ({last.min():.3f} to {last.max():.3f})")
+    for panel, split in zip(panels, ("training", "validation"), strict=True):
+        _mark_constant_answer(panel)
+        panel.set(title=f"{split} loss", xlabel="epoch", ylabel="average loss (nats)")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    figure.suptitle(title, x=0.01, ha="left")
+    columns = min(3, len(variants))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+    counts = sorted({len(runs) for runs in variants.values()})
+    return show(
+        figure,
+        f"{title}: validation loss after the last epoch, mean and range of {' or '.join(map(str, counts))}"
+        f" seeds: {'; '.join(told)}.",
+    )
 
 
 def _draw_epochs(axes: Axes, run: Run, quantity: str) -> None:

@@ -1,7 +1,6 @@
 """A training run that can be killed at any moment and goes on as if nothing had happened."""
 
 import contextlib
-import json
 import math
 import time
 from abc import ABC, abstractmethod
