@@ -339,6 +339,13 @@ def test_subgroups_without_an_interval_or_a_picture_are_drawn(shown):
     assert len(shown) == 3
 
 
+def test_the_spread_of_seeds_is_drawn_and_said(shown):
+    seeds = [RUN, RUN.model_copy(update={"val_loss": [0.7, 0.5, 0.5]})]
+    sentence = plots.plot_spread({"Baseline": seeds, "StaNew": [RUN] * 2}, "Baseline against StaNew")
+    assert "range of 2 seeds: Baseline 0.600 (0.500 to 0.700); StaNew 0.700 (0.700 to 0.700)" in sentence
+    assert len(shown) == 1
+
+
 def test_a_map_is_laid_over_a_picture_where_it_is_high_and_nowhere_else():
     picture, heat = np.full((4, 4, 3), 0.5), np.zeros((4, 4))
     heat[1, 2] = 1

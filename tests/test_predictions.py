@@ -71,6 +71,24 @@ def test_equal_error_rate_at_its_extremes():
     assert equal_error_rate(with_scores(table, np.full(100, 0.5))) == pytest.approx(0.5)
 
 
+def test_log_loss_is_scikit_learn_s_also_of_certain_mistakes():
+    table = predictions()
+    certain = with_scores(table, np.where(np.arange(len(table)) % 3, table["score"], 1.0 - table["label"]))
+    assert metrics(certain, 0.5)["log_loss"] == pytest.approx(
+        oracle.log_loss(certain["label"], certain["score"]), rel=1e-9
+    )
+    assert log_losses(certain).max() == pytest.approx(-np.log(np.finfo(float).eps))
+    assert log_losses(certain, clip=0.01).max() == pytest.approx(-np.log(0.01))
+
+
+def test_each_probability_has_its_log_loss():
+    table = predictions(reals=2, fakes=2)
+    table = with_scores(table, np.array([0.1, 0.5, 0.5, 0.8]))
+    np.testing.assert_allclose(log_losses(table), -np.log([0.9, 0.5, 0.5, 0.8]))
+    with pytest.raises(CourseError, match="only rank"):
+        log_losses(table.assign(score_kind="anomaly"))
+
+
 def test_anomaly_scores_have_no_log_loss():
     table = predictions().assign(score_kind="anomaly")
     assert "log_loss" not in metrics(with_scores(table, 10 * table["score"]), 5)

@@ -342,3 +342,33 @@ def test_what_cannot_be_is_refused_in_words(tmp_path, settings, words):
 def test_pictures_that_belong_to_no_video_are_refused(tmp_path):
     with pytest.raises(CourseError, match="3 of 3 samples belong to none"):
         ClipDataset(table_of({"real": 3}).assign(video=""), tmp_path, 8)
+
+
+def test_a_video_too_short_for_a_clip_is_filled_up_where_that_is_asked_for(tmp_path):
+    samples = write_videos(tmp_path, real=3, fake=9)
+    dataset = ClipDataset(samples, tmp_path, 8, frames=6, clips="chunks", pad=True)
+    short, label, count = dataset[dataset.samples.index[dataset.samples["video"] == "real"][0]]
+    assert (tuple(short.shape), label, count) == ((3, 6, 8, 8), 0, 3)
+    assert numbers(short[:, :3]) == [0, 1, 2]
+    assert not short[:, 3:].any()
+    assert not dataset.samples["looped"].any()
+    long, _, count = dataset[dataset.samples.index[dataset.samples["video"] == "fake"][0]]
+    assert (numbers(long), count) == ([0, 1, 2, 3, 4, 5], 6)
+    assert "filled up" in dataset.content
+
+
+def test_a_batch_of_videos_of_all_lengths_says_how_long_each_is(tmp_path):
+    samples = write_videos(tmp_path, real=1, fake=2, five=5)
+    dataset = ClipDataset(samples, tmp_path, 8, frames=4, pad=True)
+    ((clips, labels, counts),) = batches(dataset, 3, shuffle=False, seed=0)
+    assert clips.shape == (3, 3, 4, 8, 8)
+    lengths = dict(zip(dataset.samples["video"], counts.tolist(), strict=True))
+    assert lengths == {"real": 1, "fake": 2, "five": 4}
+    assert labels.tolist() == dataset.labels.tolist()
+
+
+def test_frames_one_by_one_are_clips_of_one(tmp_path):
+    samples = write_videos(tmp_path, real=3, fake=2)
+    dataset = ClipDataset(samples, tmp_path, 8, frames=1, clips="chunks", chunk=1, pad=True)
+    assert sorted(number for clip in all_numbers(dataset) for number in clip) == [0, 0, 1, 1, 2]
+    assert {dataset[index][2] for index in range(5)} == {1}

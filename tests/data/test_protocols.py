@@ -1,8 +1,9 @@
 from itertools import product
 
+import pandas as pd
 import pytest
 
-from course_utils.data.protocols import all_methods, leave_one_out, one_method
+from course_utils.data.protocols import all_methods, leave_one_out, one_method, part_of_training
 from course_utils.data.samples import sample_table
 from course_utils.errors import CourseError
 
@@ -80,3 +81,25 @@ def test_the_method_left_out_is_seen_in_test_alone(samples, method):
 def test_what_is_not_there_is_named(samples, protocol, words):
     with pytest.raises(CourseError, match=words):
         protocol(samples)
+
+
+def test_a_part_of_training_has_whole_groups_and_leaves_the_other_splits_alone(samples):
+    many = pd.concat(
+        [
+            samples.assign(group=samples["group"] + str(copy), path=f"{copy}/" + samples["path"])
+            for copy in range(4)
+        ]
+    )
+    tables = all_methods(many, compression="c40")
+    quarter = part_of_training(tables, 0.25)
+    kept = set(quarter["train"]["group"])
+    assert len(kept) == 2
+    expected = tables["train"][tables["train"]["group"].isin(kept)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(quarter["train"], expected)
+    assert quarter["val"] is tables["val"] and quarter["test"] is tables["test"]
+    assert kept == set(part_of_training(tables, 0.25)["train"]["group"])
+    drawn = {frozenset(part_of_training(tables, 0.25, seed)["train"]["group"]) for seed in range(9)}
+    assert len(drawn) > 1
+    assert part_of_training(tables, 0.01)["train"]["group"].nunique() == 1
+    with pytest.raises(CourseError, match=r"not 1\.5"):
+        part_of_training(tables, 1.5)
