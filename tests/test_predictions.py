@@ -11,6 +11,7 @@ from course_utils.intervals import compare
 from course_utils.predictions import (
     choose_threshold,
     equal_error_rate,
+    log_losses,
     metrics,
     per_video,
     predictions_table,
