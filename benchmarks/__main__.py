@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    asrid,
     attention,
     clips,
     explanations,
@@ -71,6 +72,7 @@ BENCHMARKS = {
     "grading": grading.measure,
     "many": many.measure,
     "video_training": video_training.measure,
+    "asrid": asrid.measure,
 }
 
 
