@@ -120,10 +120,8 @@ def test_the_two_logits_say_what_the_video_s_score_says():
 
 def test_attention_is_torch_s_multi_head_attention_without_its_last_layer():
     torch.manual_seed(0)
-    attention, theirs = (
-        FrameAttention(20, heads=4),
-        nn.MultiheadAttention(20, 4, bias=False, batch_first=True),
-    )
+    attention = FrameAttention(20, heads=4)
+    theirs = nn.MultiheadAttention(20, 4, bias=False, batch_first=True)
     theirs.in_proj_weight = attention.queries_keys_values.weight
     theirs.out_proj.weight = nn.Parameter(torch.eye(20))
     features, there = torch.randn(2, 5, 20), torch.arange(5) < torch.tensor([[3], [5]])
