@@ -1,7 +1,7 @@
 """How fast ASRID goes through videos whose frames all go through its backbone at once, or in chunks.
 
-Beside it, the backbone is called once for the first frames of all videos, once for the second ones, and so on,
-as the report's public code does.
+Beside it, the backbone is called once for the first frames of all videos, once for the second, and so on: so
+does the report's public code.
 """
 
 from collections.abc import Callable
