@@ -204,12 +204,16 @@ def draw_scored_frames(generator: np.random.Generator) -> Data:
         probabilities = generator.uniform(0.1, 0.9, int(lengths.sum()))
         videos = np.repeat([f"video {number}" for number in generator.permutation(6)], lengths)
         of_frames = np.repeat(labels, lengths)
-        if name == "sure":  # one video surely wrong in all frames, one in a single frame
-            names = [
-                video for video, length in zip(dict.fromkeys(videos), lengths, strict=True) if length > 1
-            ]
-            probabilities[videos == names[0]] = 1 - of_frames[videos == names[0]]
-            probabilities[np.flatnonzero(videos == names[1])[0]] = 1 - of_frames[videos == names[1]][0]
+        if name == "sure":
+            names = list(dict.fromkeys(videos))
+            wrong = [names[list(labels).index(label)] for label in (0, 1)]  # surely, in all their frames
+            other = next(
+                one for one, length in zip(names, lengths, strict=True) if one not in wrong and length > 1
+            )
+            for one in wrong:
+                probabilities[videos == one] = 1 - of_frames[videos == one]
+            first = np.flatnonzero(videos == other)[0]  # surely, in one of its frames
+            probabilities[first] = 1 - of_frames[first]
         order = generator.permutation(len(videos))
         cases[name] = {
             "probabilities": probabilities[order].tolist(),

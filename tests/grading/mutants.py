@@ -1153,6 +1153,162 @@ MUTANTS = [
     Mutant(
         "radial-power", "amplitudes, and sums", {") ** 2": ")", " / np.bincount(ring.ravel())": ""}, (0, 2)
     ),
+        "positional-encoding",
+        "frames from 1",
+        {"torch.arange(frames)[": "torch.arange(1, frames + 1)["},
+        (0,),
+    ),
+    Mutant("positional-encoding", "half the exponent", {"width, 2) / width": "width, 2) / 2 / width"}, (0,)),
+    Mutant("positional-encoding", "base 1000", {"10_000.0": "1000.0"}, (0,)),
+    Mutant(
+        "positional-encoding",
+        "cosines first",
+        {
+            "encoding[:, 0::2] = angles.sin()": "encoding[:, 0::2] = angles.cos()",
+            "1::2] = angles.cos()": "1::2] = angles.sin()",
+        },
+        (1,),
+    ),
+    Mutant(
+        "positional-encoding",
+        "sines, then cosines",
+        {"    return encoding": "    return torch.cat([angles.sin(), angles.cos()], dim=1)"},
+        (1,),
+    ),
+    Mutant("positional-encoding", "flat", {"    return encoding": "    return encoding.flatten()"}, (2,)),
+    Mutant(
+        "positional-encoding",
+        "frames from 1, cosines alone",
+        {"torch.arange(frames)[": "torch.arange(1, frames + 1)[", "angles.sin()": "angles.cos()"},
+        (0, 1),
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "all frames count",
+        {"frame_logits.masked_fill(~there, 0).sum(dim=1) / counts": "frame_logits.mean(dim=1)"},
+        (0,),
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "divided by the batch's length",
+        {".sum(dim=1) / counts": ".sum(dim=1) / frame_logits.shape[1]"},
+        (0,),
+    ),
+    Mutant("static-dynamic-loss", "sum of frames", {".sum(dim=1) / counts": ".sum(dim=1)"}, (0,)),
+    Mutant(
+        "static-dynamic-loss",
+        "weights exchanged",
+        {
+            "(1 - strength) * static_loss + strength * dynamic_loss": "strength * static_loss + (1 - strength) * dynamic_loss"
+        },
+        (1,),
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "losses not weighed",
+        {"(1 - strength) * static_loss + strength * dynamic_loss": "static_loss + dynamic_loss"},
+        (1,),
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "a sigmoid twice",
+        {
+            "logits(static_logits, labels)": "logits(static_logits.sigmoid(), labels)",
+            "logits(dynamic_logits, labels)": "logits(dynamic_logits.sigmoid(), labels)",
+        },
+        (1,),
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "the loss of the joint logit",
+        {
+            "    return loss,": "    loss = functional.binary_cross_entropy_with_logits(joint, labels)\n    return loss,"
+        },
+        (1,),
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "sum over videos",
+        {"    return loss,": "    return loss * len(labels),"},
+        (2,),
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "probabilities joined",
+        {
+            "joint = (1 - strength) * static_logits + strength * dynamic_logits": "joint = (1 - strength) * static_logits.sigmoid() + strength * dynamic_logits.sigmoid()",
+            "joint.sigmoid()": "joint",
+        },
+        (3,),
+    ),
+    Mutant("static-dynamic-loss", "no sigmoid", {"joint.sigmoid()": "joint"}, (3,)),
+    Mutant(
+        "static-dynamic-loss", "static alone at test", {"joint.sigmoid()": "static_logits.sigmoid()"}, (3,)
+    ),
+    Mutant(
+        "static-dynamic-loss",
+        "all frames count, no sigmoid",
+        {
+            "frame_logits.masked_fill(~there, 0).sum(dim=1) / counts": "frame_logits.mean(dim=1)",
+            "joint.sigmoid()": "joint",
+        },
+        (0, 3),
+    ),
+    Mutant(
+        "log-loss",
+        "frames count alike",
+        {'scored.groupby("video").mean()': "scored"},
+        (0,),
+    ),
+    Mutant(
+        "log-loss",
+        "the largest frame",
+        {".mean()\n    fake": ".max()\n    fake"},
+        (0,),
+    ),
+    Mutant("log-loss", "a sum", {"-costs.mean()": "-costs.sum()"}, (0,)),
+    Mutant("log-loss", "bits", {"np.log(": "np.log2("}, (1,)),
+    Mutant("log-loss", "negative", {"float(-costs": "float(costs"}, (1,)),
+    Mutant(
+        "log-loss",
+        "labels exchanged",
+        {
+            'by_video["label"] * np.log(fake) + (1 - by_video["label"]) * np.log(1 - fake)': '(1 - by_video["label"]) * np.log(fake) + by_video["label"] * np.log(1 - fake)'
+        },
+        (1,),
+    ),
+    Mutant(
+        "log-loss",
+        "fakes alone",
+        {' + (1 - by_video["label"]) * np.log(1 - fake)': ""},
+        (1,),
+    ),
+    Mutant("log-loss", "another clip", {".clip(clip, 1 - clip)": ".clip(1e-15, 1 - 1e-15)"}, (2,)),
+    Mutant("log-loss", "clipped below alone", {".clip(clip, 1 - clip)": ".clip(clip, 1 - 1e-15)"}, (2,)),
+    Mutant(
+        "log-loss",
+        "frames clipped",
+        {'"probability": probabilities,': '"probability": np.clip(probabilities, clip, 1 - clip),'},
+        (2,),
+    ),
+    Mutant(
+        "log-loss",
+        "bits of frames",
+        {"np.log(": "np.log2(", 'scored.groupby("video").mean()': "scored"},
+        (0, 1),
+    ),
+    Mutant("best-constant", "share of reals", {"    return fakes,": "    return 1 - fakes,"}, (0,)),
+    Mutant("best-constant", "one half", {"    return fakes,": "    return 0.5,"}, (0,)),
+    Mutant("best-constant", "bits", {"math.log(share)": "math.log2(share)"}, (1,)),
+    Mutant(
+        "best-constant",
+        "what one half costs",
+        {"-sum(share * math.log(share) for share in shares)": "math.log(2) * (len(shares) - 1)"},
+        (1,),
+    ),
+    Mutant("best-constant", "no limit", {" if share > 0]": "]"}, (2,)),
+    Mutant("best-constant", "all called fake", {"max(fakes, 1 - fakes)": "fakes"}, (3,)),
+    Mutant("best-constant", "percent", {"max(fakes, 1 - fakes)": "100 * max(fakes, 1 - fakes)"}, (3,)),
 ]
 
 
@@ -1569,6 +1725,49 @@ def early_stopping(accuracies, patience):
             waited += 1
         epoch += 1
     return epoch, best + 1
+    "positional-encoding": """
+import math
+
+def positional_encoding(frames, width):
+    rows = []
+    for frame in range(frames):
+        row = []
+        for pair in range(width // 2):
+            angle = frame / math.pow(10_000, 2 * pair / width)
+            row += [math.sin(angle), math.cos(angle)]
+        rows.append(row)
+    return np.array(rows)
+""",
+    "static-dynamic-loss": """
+def static_dynamic_loss(frame_logits, counts, dynamic_logits, labels, strength):
+    total, fakes = 0.0, []
+    for b in range(len(labels)):
+        static = frame_logits[b, : counts[b]].mean()
+        dynamic = dynamic_logits[b]
+        for weight, logit in ((1 - strength, static), (strength, dynamic)):
+            p = torch.sigmoid(logit)
+            total = total - weight * (labels[b] * p.log() + (1 - labels[b]) * (1 - p).log())
+        z = static - strength * (static - dynamic)
+        fakes.append(float(1 / (1 + torch.exp(-z))))
+    return float(total) / len(labels), np.array(fakes)
+""",
+    "log-loss": """
+def log_loss_by_video(probabilities, labels, videos, clip):
+    total = 0
+    names = set(videos)
+    for name in names:
+        here = [i for i, video in enumerate(videos) if video == name]
+        p = sum(probabilities[i] for i in here) / len(here)
+        p = min(max(p, clip), 1 - clip)
+        total += math.log(p) if labels[here[0]] == 1 else math.log(1 - p)
+    return -total / len(names)
+""",
+    "best-constant": """
+def best_constant(labels):
+    counts = np.bincount(labels, minlength=2)
+    q = counts / counts.sum()
+    nats = sum(0.0 if x == 0 else x * np.log(1 / x) for x in q)
+    return q[1], nats, q.max()
 """,
 }
 
@@ -1741,5 +1940,26 @@ def early_stopping(accuracies, patience):
         if progress.epoch - progress.best_epoch("val_acc") >= patience:
             break
     return progress.epoch, progress.best_epoch("val_acc")
+    "positional-encoding": """
+def positional_encoding(frames, width):
+    from course_utils.models.asrid import positional_encoding as theirs
+    return theirs(frames, width)
+""",
+    "static-dynamic-loss": """
+def static_dynamic_loss(frame_logits, counts, dynamic_logits, labels, strength):
+    from course_utils.training.inconsistency import InconsistencyTrainer
+    return InconsistencyTrainer(None, None, None, None)._judged(frame_logits, labels, counts)
+""",
+    "log-loss": """
+def log_loss_by_video(probabilities, labels, videos, clip):
+    from sklearn.metrics import log_loss
+    table = pd.DataFrame({"video": videos, "p": probabilities, "y": labels}).groupby("video").mean()
+    return log_loss(table["y"], table["p"].clip(clip, 1 - clip), labels=[0, 1])
+""",
+    "best-constant": """
+def best_constant(labels):
+    from sklearn.metrics import log_loss
+    fakes = sum(labels) / len(labels)
+    return fakes, log_loss(labels, [fakes] * len(labels), labels=[0, 1]), max(fakes, 1 - fakes)
 """,
 }
