@@ -1,6 +1,6 @@
 """Run the ablation of notebook 12 with several seeds, and write ``reference_runs/12_asrid.json``.
 
-Run as ``python instructor/longer_asrid.py``. It resumes, training by training, when the command is typed again.
+Run as ``python instructor/longer_asrid.py``. Typed again, it goes on with the trainings that are missing.
 """
 
 import json
