@@ -31,9 +31,9 @@ def challenge_transform(image_size: int, *, drop_parts: float = 0.0) -> v2.Trans
     """
     return v2.Compose(
         [
-            v2.RandomApply([v2.JPEG((60, 100))], p=0.5),
-            v2.RandomApply([v2.GaussianNoise(sigma=0.02)], p=0.1),
-            v2.RandomApply([v2.GaussianBlur(3)], p=0.05),
+            Sometimes([v2.JPEG((60, 100))], p=0.5),
+            Sometimes([v2.GaussianNoise(sigma=0.02)], p=0.1),
+            Sometimes([v2.GaussianBlur(3)], p=0.05),
             v2.RandomHorizontalFlip(),
             v2.RandomChoice(
                 [
@@ -42,7 +42,7 @@ def challenge_transform(image_size: int, *, drop_parts: float = 0.0) -> v2.Trans
                     WholePicture(image_size, InterpolationMode.BILINEAR, antialias=False),
                 ]
             ),
-            v2.RandomApply(
+            Sometimes(
                 [
                     v2.RandomChoice(
                         [
@@ -55,10 +55,18 @@ def challenge_transform(image_size: int, *, drop_parts: float = 0.0) -> v2.Trans
                 p=0.7,
             ),
             v2.RandomGrayscale(p=0.2),
-            v2.RandomApply([v2.RandomAffine(10, translate=(0.1, 0.1), scale=(0.8, 1.2))], p=0.5),
-            v2.RandomApply([DropFacePart()], p=drop_parts),
+            Sometimes([v2.RandomAffine(10, translate=(0.1, 0.1), scale=(0.8, 1.2))], p=0.5),
+            Sometimes([DropFacePart()], p=drop_parts),
         ]
     )
+
+
+class Sometimes(v2.RandomApply):
+    """Applies transforms with a chance `p`, and says so: a run's configuration has the text of its transform."""
+
+    def extra_repr(self) -> str:
+        """Return the chance, and what is applied."""
+        return f"    p={self.p}\n{super().extra_repr()}"
 
 
 class WholePicture(v2.Transform):

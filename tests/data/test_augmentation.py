@@ -78,3 +78,8 @@ def test_each_part_of_the_face_is_dropped_at_times_and_nothing_else():
         boxes.add(tuple(round(side / 100, 2) for side in map(int, box)))
     assert boxes == set(FACE_PARTS.values())
     assert white.min() == 255  # what came in is as it was
+
+
+def test_its_text_says_how_it_was_made():
+    texts = {repr(challenge_transform(size, drop_parts=p)) for size, p in ((40, 0.0), (40, 0.5), (48, 0.5))}
+    assert len(texts) == 3
