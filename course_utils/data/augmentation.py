@@ -62,7 +62,7 @@ def challenge_transform(image_size: int, *, drop_parts: float = 0.0) -> v2.Trans
 
 
 class Sometimes(v2.RandomApply):
-    """Applies transforms with a chance `p`, and says so: a run's configuration has the text of its transform."""
+    """Applies transforms with a chance `p`, and says so in its text, which a run's configuration has."""
 
     def extra_repr(self) -> str:
         """Return the chance, and what is applied."""

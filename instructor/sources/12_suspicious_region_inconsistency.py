@@ -722,15 +722,19 @@ print(f"{len(grid)} training runs")
 def videos(split, part, sampling):
     """Return the videos of a split, or their frames one by one, as ASRID takes them."""
     table = protocols.part_of_training(samples, part)[split]
-    training, one_by_one = split == "train", sampling == "pictures" and split == "train"
+    if split != "train":
+        return ClipDataset(
+            table, prepared.root, image_size, frames=clip_frames, clips="chunks", pad=True
+        )
+    if sampling == "pictures":  # each frame is a video of its own
+        table = table.assign(video=table["video"] + "/" + table["frame"].astype(str))
     return ClipDataset(
         table,
         prepared.root,
         image_size,
-        frames=1 if one_by_one else clip_frames,
-        clips="random" if training and not one_by_one else "chunks",
-        chunk=1 if one_by_one else 250,
-        transform=challenge_transform(image_size) if training else None,
+        frames=clip_frames if sampling == "videos" else 1,
+        transform=challenge_transform(image_size),
+        read_size=image_size * 5 // 4,  # something to compress and to resize
         pad=True,
     )
 
