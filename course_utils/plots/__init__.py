@@ -5,7 +5,6 @@ the figure's alternative text. What a colour says, a line style, a marker or a h
 """
 
 from course_utils.plots.choices import plot_choices
-from course_utils.plots.history import plot_history
 from course_utils.plots.history import plot_history, plot_spread
 from course_utils.plots.maps import (
     overlay,
@@ -15,7 +14,6 @@ from course_utils.plots.maps import (
     plot_reconstructions,
 )
 from course_utils.plots.retrieval import plot_hubs, plot_rankings
-from course_utils.plots.samples import plot_accuracies, plot_class_balance, plot_shortcuts, sample_grid
 from course_utils.plots.samples import (
     plot_accuracies,
     plot_by_class,

@@ -527,6 +527,313 @@ MUTANTS = [
     ),
     Mutant("threshold-on-reals", "smallest first", {"[::-1]": ""}, (0, 2)),
     Mutant(
+        "squeeze-excitation",
+        "mean over time alone",
+        {
+            "features.mean(dim=(2, 3, 4))": "features.mean(dim=2).permute(0, 2, 3, 1)",
+            "gates[:, :, None, None, None]": "gates.permute(0, 3, 1, 2)[:, :, None]",
+        },
+        (0,),
+    ),
+    Mutant(
+        "squeeze-excitation",
+        "mean over space alone",
+        {
+            "features.mean(dim=(2, 3, 4))": "features.mean(dim=(3, 4)).transpose(1, 2)",
+            "gates[:, :, None, None, None]": "gates.transpose(1, 2)[..., None, None]",
+        },
+        (0,),
+    ),
+    Mutant(
+        "squeeze-excitation",
+        "mean over the batch",
+        {"features.mean(dim=(2, 3, 4))": "features.mean(dim=(0, 2, 3, 4))[None]"},
+        (0,),
+    ),
+    Mutant("squeeze-excitation", "sum over time and space", {".mean(": ".sum("}, (0,)),
+    Mutant("squeeze-excitation", "no ReLU", {"torch.relu(means @ reduce.T)": "(means @ reduce.T)"}, (1,)),
+    Mutant("squeeze-excitation", "no sigmoid", {"torch.sigmoid(": "("}, (1,)),
+    Mutant(
+        "squeeze-excitation",
+        "a softmax",
+        {
+            "torch.sigmoid(torch.relu(means @ reduce.T) @ expand.T)": "torch.softmax(torch.relu(means @ reduce.T) @ expand.T, dim=1)"
+        },
+        (1,),
+    ),
+    Mutant("squeeze-excitation", "matrices exchanged", {"reduce.T": "expand", "expand.T": "reduce"}, (1,)),
+    Mutant("squeeze-excitation", "matrices turned round", {"reduce.T": "reduce", "expand.T": "expand"}, (1,)),
+    Mutant("squeeze-excitation", "gate added", {"features * gates": "features + gates"}, (2,)),
+    Mutant(
+        "squeeze-excitation", "features added", {"return features *": "return features + features *"}, (2,)
+    ),
+    Mutant("squeeze-excitation", "gates alone", {"features * gates[:, :, None, None, None]": "gates"}, (2,)),
+    Mutant(
+        "squeeze-excitation",
+        "squeezed",
+        {"features * gates[:, :, None, None, None]": "(features * gates[:, :, None, None, None]).squeeze()"},
+        (2,),
+    ),
+    Mutant(
+        "squeeze-excitation",
+        "no ReLU, and gate added",
+        {"torch.relu(means @ reduce.T)": "(means @ reduce.T)", "features * gates": "features + gates"},
+        (1, 2),
+    ),
+    Mutant(
+        "non-local",
+        "within a frame",
+        {
+            "    products =": "    frames = values.shape[2]\n    queries, keys, values = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))\n    products =",
+            "reshape(values.shape)": "reshape(values.shape).unflatten(0, (-1, frames)).transpose(1, 2)",
+        },
+        (0,),
+    ),
+    Mutant(
+        "non-local",
+        "queries and keys exchanged",
+        {
+            "queries.flatten(2).transpose(1, 2) @ keys.flatten(2)": "keys.flatten(2).transpose(1, 2) @ queries.flatten(2)"
+        },
+        (0,),
+    ),
+    Mutant(
+        "non-local",
+        "channels with channels",
+        {
+            "queries.flatten(2).transpose(1, 2) @ keys.flatten(2)": "queries.flatten(2) @ keys.flatten(2).transpose(1, 2)",
+            "values.flatten(2).transpose(1, 2)": "values.flatten(2)",
+            "taken.transpose(1, 2)": "taken",
+        },
+        (0,),
+    ),
+    Mutant("non-local", "softmax over queries", {"dim=-1": "dim=1"}, (1,)),
+    Mutant("non-local", "no scale", {"scale * products": "products"}, (1,)),
+    Mutant(
+        "non-local",
+        "scale after the softmax",
+        {"(scale * products).softmax(dim=-1)": "scale * products.softmax(dim=-1)"},
+        (1,),
+    ),
+    Mutant("non-local", "the usual scale", {"scale * products": "products / queries.shape[1] ** 0.5"}, (1,)),
+    Mutant("non-local", "no softmax", {".softmax(dim=-1)": ""}, (1,)),
+    Mutant(
+        "non-local",
+        "the affinity itself",
+        {"    return taken.transpose(1, 2).reshape(values.shape)": "    return affinity"},
+        (2, 3),
+    ),
+    Mutant("non-local", "affinity turned round", {"affinity @": "affinity.mT @"}, (2,)),
+    Mutant("non-local", "values added", {".reshape(values.shape)": ".reshape(values.shape) + values"}, (2,)),
+    Mutant("non-local", "channels not turned", {"taken.transpose(1, 2)": "taken"}, (3,)),
+    Mutant(
+        "non-local",
+        "places in another order",
+        {".reshape(values.shape)": ".unflatten(2, values.shape[2:][::-1]).transpose(2, 4)"},
+        (3,),
+    ),
+    Mutant(
+        "non-local",
+        "time and height exchanged",
+        {".reshape(values.shape)": ".unflatten(2, (values.shape[3], values.shape[2], -1)).transpose(2, 3)"},
+        (3,),
+    ),
+    Mutant("non-local", "positions not unfolded", {".reshape(values.shape)": ""}, (3,)),
+    Mutant(
+        "non-local",
+        "within a frame, and no scale",
+        {
+            "    products =": "    frames = values.shape[2]\n    queries, keys, values = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))\n    products =",
+            "reshape(values.shape)": "reshape(values.shape).unflatten(0, (-1, frames)).transpose(1, 2)",
+            "scale * products": "products",
+        },
+        (0, 1),
+    ),
+    Mutant("affinity-size", "rounded down", {"-(-number // 2)": "number // 2"}, (1,)),
+    Mutant("affinity-size", "rounded to even", {"-(-number // 2)": "round(number / 2)"}, (1,)),
+    Mutant(
+        "affinity-size",
+        "stages do not halve time",
+        {"time, space = half(time), half(space)": "space = half(space)"},
+        (1,),
+    ),
+    Mutant(
+        "affinity-size",
+        "the stem alone rounds down",
+        {"half(frames), half(half(side))": "frames // 2, side // 4"},
+        (1,),
+    ),
+    Mutant(
+        "affinity-size",
+        "stem does not halve time",
+        {"half(frames), half(half(side))": "frames, half(half(side))"},
+        (0,),
+    ),
+    Mutant("affinity-size", "sides halved once", {"half(half(side))": "half(side)"}, (0,)),
+    Mutant(
+        "affinity-size",
+        "stage 1 halves",
+        {"half(frames), half(half(side))": "half(half(frames)), half(half(half(side)))"},
+        (0,),
+    ),
+    Mutant("affinity-size", "a stage counted once", {"in stages)": "in set(stages))"}, (2,)),
+    Mutant("affinity-size", "positions", {"positions[stage] ** 2": "positions[stage]"}, (2,)),
+    Mutant(
+        "affinity-size",
+        "sum before the square",
+        {"sum(positions[stage] ** 2 for stage in stages)": "sum(positions[stage] for stage in stages) ** 2"},
+        (2,),
+    ),
+    Mutant(
+        "affinity-size", "the last block alone", {"for stage in stages)": "for stage in stages[-1:])"}, (2,)
+    ),
+    Mutant(
+        "affinity-size",
+        "rounded down, and positions",
+        {"-(-number // 2)": "number // 2", "positions[stage] ** 2": "positions[stage]"},
+        (1, 2),
+    ),
+    Mutant(
+        "constant-answer",
+        "chosen on the labels it is tested on",
+        {"np.mean(train_labels)": "np.mean(labels)"},
+        (0,),
+    ),
+    Mutant("constant-answer", "the rarer class", {"> 0.5": "< 0.5"}, (0,)),
+    Mutant("constant-answer", "always fake", {"int(np.mean(train_labels) > 0.5)": "1"}, (0, 2)),
+    Mutant("constant-answer", "always real", {"int(np.mean(train_labels) > 0.5)": "0"}, (0,)),
+    Mutant("constant-answer", "in percent", {"float(": "100 * float("}, (1,)),
+    Mutant("constant-answer", "a number of pictures", {"np.mean(np.asarray": "np.sum(np.asarray"}, (1,)),
+    Mutant("constant-answer", "the share of wrong answers", {"== answer": "!= answer"}, (0, 2)),
+    Mutant("constant-answer", "accuracy on train", {"np.asarray(labels)": "np.asarray(train_labels)"}, (1,)),
+    Mutant("constant-answer", "of equals, fake", {"> 0.5": ">= 0.5"}, (2,)),
+    Mutant(
+        "word-histogram",
+        "largest product",
+        {"cdist(descriptors, words).argmin": "(descriptors @ words.T).argmax"},
+        (0,),
+    ),
+    Mutant(
+        "word-histogram",
+        "city-block distance",
+        {"cdist(descriptors, words)": "cdist(descriptors, words, 'cityblock')"},
+        (0,),
+    ),
+    Mutant("word-histogram", "farthest", {"argmin": "argmax"}, (0,)),
+    Mutant("word-histogram", "counts", {" / max(counts.sum(), 1)": ""}, (1,)),
+    Mutant("word-histogram", "over the number of words", {"max(counts.sum(), 1)": "len(words)"}, (1,)),
+    Mutant(
+        "word-histogram", "which words occur", {"counts / max(counts.sum(), 1)": "(counts > 0) * 1.0"}, (1,)
+    ),
+    Mutant("word-histogram", "length one", {"counts.sum()": "np.linalg.norm(counts)"}, (1,)),
+    Mutant("word-histogram", "words up to the last that occurs", {", minlength=len(words)": ""}, (2, 3)),
+    Mutant(
+        "word-histogram",
+        "words that occur",
+        {
+            "np.bincount(nearest, minlength=len(words))": "np.bincount(nearest, minlength=len(words))\n    counts = counts[counts > 0] if len(descriptors) else counts"
+        },
+        (2,),
+    ),
+    Mutant(
+        "word-histogram",
+        "sorted",
+        {"return counts": "counts = np.sort(counts)[::-1]\n    return counts"},
+        (2,),
+    ),
+    Mutant("word-histogram", "nothing of nothing", {"max(counts.sum(), 1)": "counts.sum()"}, (3,)),
+    Mutant(
+        "word-histogram",
+        "the same for all without keypoints",
+        {
+            "    nearest": "    if not len(descriptors):\n        return np.full(len(words), 1 / len(words))\n    nearest"
+        },
+        (3,),
+    ),
+    Mutant("codebook", "all pictures", {'if split == "train"': ""}, (0,)),
+    Mutant("codebook", "validation too", {'split == "train"': 'split in ("train", "val")'}, (0,)),
+    Mutant("codebook", "all but test and some", {'split == "train"': 'split != "val"'}, (0,)),
+    Mutant(
+        "codebook",
+        "by the rows' labels",
+        {
+            '[found for found, split in of_splits if split == "train"]': "[descriptors[row] for row in samples.index[samples['split'] == 'train']]"
+        },
+        (0,),
+    ),
+    Mutant(
+        "codebook",
+        "reals alone",
+        {
+            'zip(descriptors, samples["split"], strict=True)': 'zip(descriptors, samples["split"].where(samples["label"] == 0, "fake"), strict=True)'
+        },
+        (1,),
+    ),
+    Mutant("codebook", "one picture", {".fit(train)": ".fit(train[:1])"}, (1,)),
+    Mutant("codebook", "a seed of its own", {"Codebook(words, seed)": "Codebook(words)"}, (2,)),
+    Mutant("codebook", "words of its own", {"Codebook(words, seed)": "Codebook(4, seed)"}, (2,)),
+    Mutant("choose-svm", "scored on train", {".score(*validation)": ".score(*train)"}, (0,)),
+    Mutant(
+        "choose-svm",
+        "fitted on both",
+        {".fit(*train)": ".fit(*map(np.concatenate, zip(train, validation)))"},
+        (0,),
+    ),
+    Mutant(
+        "choose-svm",
+        "halves exchanged",
+        {".fit(*train).score(*validation)": ".fit(*validation).score(*train)"},
+        (0,),
+    ),
+    Mutant("choose-svm", "another width", {"C=cost)": "C=cost, gamma='auto')"}, (0,)),
+    Mutant("choose-svm", "one kernel", {"kernel=kernel, C": "kernel=kernels[0], C"}, (0,)),
+    Mutant("choose-svm", "C left out", {", C=cost": ""}, (0,)),
+    Mutant("choose-svm", "a row a C", {"costs[column], accuracies": "costs[column], accuracies.T"}, (1,)),
+    Mutant("choose-svm", "flat", {"costs[column], accuracies": "costs[column], accuracies.ravel()"}, (1,)),
+    Mutant(
+        "choose-svm", "in percent", {"costs[column], accuracies": "costs[column], 100 * accuracies"}, (1,)
+    ),
+    Mutant("choose-svm", "the lowest", {"accuracies.argmax()": "accuracies.argmin()"}, (2,)),
+    Mutant("choose-svm", "the first of all", {"accuracies.argmax()": "0"}, (2,)),
+    Mutant(
+        "choose-svm",
+        "the last of equals",
+        {"accuracies.argmax()": "accuracies.size - 1 - accuracies.ravel()[::-1].argmax()"},
+        (3,),
+    ),
+    Mutant("radial-power", "amplitudes", {") ** 2": ")"}, (0,)),
+    Mutant("radial-power", "normalised", {"fft2(square)": "fft2(square, norm='ortho')"}, (0,)),
+    Mutant(
+        "radial-power",
+        "logarithms",
+        {"np.abs(np.fft.fft2(square)) ** 2": "np.log(np.abs(np.fft.fft2(square)) ** 2 + 1)"},
+        (0,),
+    ),
+    Mutant("radial-power", "real part", {"np.abs(np.fft.fft2(square))": "np.fft.fft2(square).real"}, (0,)),
+    Mutant("radial-power", "rounded down", {".round()": ""}, (1,)),
+    Mutant(
+        "radial-power",
+        "squares",
+        {
+            "np.hypot": "np.maximum",
+            "waves[:, None]": "abs(waves)[:, None]",
+            "waves[None, :]": "abs(waves)[None, :]",
+        },
+        (1,),
+    ),
+    Mutant("radial-power", "across alone", {"waves[:, None]": "0 * waves[:, None]"}, (1,)),
+    Mutant("radial-power", "around the corner", {"fft2(square)": "fftshift(np.fft.fft2(square))"}, (1,)),
+    Mutant("radial-power", "sums", {" / np.bincount(ring.ravel())": ""}, (2,)),
+    Mutant("radial-power", "the constant wave too", {"mean[1 :": "mean[0 :"}, (3,)),
+    Mutant(
+        "radial-power", "from the constant wave on", {"mean[1 : side // 2 + 1]": "mean[: side // 2]"}, (3,)
+    ),
+    Mutant("radial-power", "the corners too", {"side // 2 + 1": ""}, (3,)),
+    Mutant("radial-power", "not the fastest", {"side // 2 + 1": "side // 2"}, (3,)),
+    Mutant(
+        "radial-power", "amplitudes, and sums", {") ** 2": ")", " / np.bincount(ring.ravel())": ""}, (0, 2)
+    ),
+    Mutant(
         "likeness",
         "not divided by the lengths",
         {"queries @ pool.T / np.where(lengths > 0, lengths, 1)": "queries @ pool.T"},
@@ -704,173 +1011,6 @@ MUTANTS = [
     ),
     Mutant("top-k", "the first block alone", {"        start += len(block)\n": "        break\n"}, (1, 2, 3)),
     Mutant(
-        "squeeze-excitation",
-        "mean over time alone",
-        {
-            "features.mean(dim=(2, 3, 4))": "features.mean(dim=2).permute(0, 2, 3, 1)",
-            "gates[:, :, None, None, None]": "gates.permute(0, 3, 1, 2)[:, :, None]",
-        },
-        (0,),
-    ),
-    Mutant(
-        "squeeze-excitation",
-        "mean over space alone",
-        {
-            "features.mean(dim=(2, 3, 4))": "features.mean(dim=(3, 4)).transpose(1, 2)",
-            "gates[:, :, None, None, None]": "gates.transpose(1, 2)[..., None, None]",
-        },
-        (0,),
-    ),
-    Mutant(
-        "squeeze-excitation",
-        "mean over the batch",
-        {"features.mean(dim=(2, 3, 4))": "features.mean(dim=(0, 2, 3, 4))[None]"},
-        (0,),
-    ),
-    Mutant("squeeze-excitation", "sum over time and space", {".mean(": ".sum("}, (0,)),
-    Mutant("squeeze-excitation", "no ReLU", {"torch.relu(means @ reduce.T)": "(means @ reduce.T)"}, (1,)),
-    Mutant("squeeze-excitation", "no sigmoid", {"torch.sigmoid(": "("}, (1,)),
-    Mutant(
-        "squeeze-excitation",
-        "a softmax",
-        {
-            "torch.sigmoid(torch.relu(means @ reduce.T) @ expand.T)": "torch.softmax(torch.relu(means @ reduce.T) @ expand.T, dim=1)"
-        },
-        (1,),
-    ),
-    Mutant("squeeze-excitation", "matrices exchanged", {"reduce.T": "expand", "expand.T": "reduce"}, (1,)),
-    Mutant("squeeze-excitation", "matrices turned round", {"reduce.T": "reduce", "expand.T": "expand"}, (1,)),
-    Mutant("squeeze-excitation", "gate added", {"features * gates": "features + gates"}, (2,)),
-    Mutant(
-        "squeeze-excitation", "features added", {"return features *": "return features + features *"}, (2,)
-    ),
-    Mutant("squeeze-excitation", "gates alone", {"features * gates[:, :, None, None, None]": "gates"}, (2,)),
-    Mutant(
-        "squeeze-excitation",
-        "squeezed",
-        {"features * gates[:, :, None, None, None]": "(features * gates[:, :, None, None, None]).squeeze()"},
-        (2,),
-    ),
-    Mutant(
-        "squeeze-excitation",
-        "no ReLU, and gate added",
-        {"torch.relu(means @ reduce.T)": "(means @ reduce.T)", "features * gates": "features + gates"},
-        (1, 2),
-    ),
-    Mutant(
-        "non-local",
-        "within a frame",
-        {
-            "    products =": "    frames = values.shape[2]\n    queries, keys, values = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))\n    products =",
-            "reshape(values.shape)": "reshape(values.shape).unflatten(0, (-1, frames)).transpose(1, 2)",
-        },
-        (0,),
-    ),
-    Mutant(
-        "non-local",
-        "queries and keys exchanged",
-        {
-            "queries.flatten(2).transpose(1, 2) @ keys.flatten(2)": "keys.flatten(2).transpose(1, 2) @ queries.flatten(2)"
-        },
-        (0,),
-    ),
-    Mutant(
-        "non-local",
-        "channels with channels",
-        {
-            "queries.flatten(2).transpose(1, 2) @ keys.flatten(2)": "queries.flatten(2) @ keys.flatten(2).transpose(1, 2)",
-            "values.flatten(2).transpose(1, 2)": "values.flatten(2)",
-            "taken.transpose(1, 2)": "taken",
-        },
-        (0,),
-    ),
-    Mutant("non-local", "softmax over queries", {"dim=-1": "dim=1"}, (1,)),
-    Mutant("non-local", "no scale", {"scale * products": "products"}, (1,)),
-    Mutant(
-        "non-local",
-        "scale after the softmax",
-        {"(scale * products).softmax(dim=-1)": "scale * products.softmax(dim=-1)"},
-        (1,),
-    ),
-    Mutant("non-local", "the usual scale", {"scale * products": "products / queries.shape[1] ** 0.5"}, (1,)),
-    Mutant("non-local", "no softmax", {".softmax(dim=-1)": ""}, (1,)),
-    Mutant(
-        "non-local",
-        "the affinity itself",
-        {"    return taken.transpose(1, 2).reshape(values.shape)": "    return affinity"},
-        (2, 3),
-    ),
-    Mutant("non-local", "affinity turned round", {"affinity @": "affinity.mT @"}, (2,)),
-    Mutant("non-local", "values added", {".reshape(values.shape)": ".reshape(values.shape) + values"}, (2,)),
-    Mutant("non-local", "channels not turned", {"taken.transpose(1, 2)": "taken"}, (3,)),
-    Mutant(
-        "non-local",
-        "places in another order",
-        {".reshape(values.shape)": ".unflatten(2, values.shape[2:][::-1]).transpose(2, 4)"},
-        (3,),
-    ),
-    Mutant(
-        "non-local",
-        "time and height exchanged",
-        {".reshape(values.shape)": ".unflatten(2, (values.shape[3], values.shape[2], -1)).transpose(2, 3)"},
-        (3,),
-    ),
-    Mutant("non-local", "positions not unfolded", {".reshape(values.shape)": ""}, (3,)),
-    Mutant(
-        "non-local",
-        "within a frame, and no scale",
-        {
-            "    products =": "    frames = values.shape[2]\n    queries, keys, values = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))\n    products =",
-            "reshape(values.shape)": "reshape(values.shape).unflatten(0, (-1, frames)).transpose(1, 2)",
-            "scale * products": "products",
-        },
-        (0, 1),
-    ),
-    Mutant("affinity-size", "rounded down", {"-(-number // 2)": "number // 2"}, (1,)),
-    Mutant("affinity-size", "rounded to even", {"-(-number // 2)": "round(number / 2)"}, (1,)),
-    Mutant(
-        "affinity-size",
-        "stages do not halve time",
-        {"time, space = half(time), half(space)": "space = half(space)"},
-        (1,),
-    ),
-    Mutant(
-        "affinity-size",
-        "the stem alone rounds down",
-        {"half(frames), half(half(side))": "frames // 2, side // 4"},
-        (1,),
-    ),
-    Mutant(
-        "affinity-size",
-        "stem does not halve time",
-        {"half(frames), half(half(side))": "frames, half(half(side))"},
-        (0,),
-    ),
-    Mutant("affinity-size", "sides halved once", {"half(half(side))": "half(side)"}, (0,)),
-    Mutant(
-        "affinity-size",
-        "stage 1 halves",
-        {"half(frames), half(half(side))": "half(half(frames)), half(half(half(side)))"},
-        (0,),
-    ),
-    Mutant("affinity-size", "a stage counted once", {"in stages)": "in set(stages))"}, (2,)),
-    Mutant("affinity-size", "positions", {"positions[stage] ** 2": "positions[stage]"}, (2,)),
-    Mutant(
-        "affinity-size",
-        "sum before the square",
-        {"sum(positions[stage] ** 2 for stage in stages)": "sum(positions[stage] for stage in stages) ** 2"},
-        (2,),
-    ),
-    Mutant(
-        "affinity-size", "the last block alone", {"for stage in stages)": "for stage in stages[-1:])"}, (2,)
-    ),
-    Mutant(
-        "affinity-size",
-        "rounded down, and positions",
-        {"-(-number // 2)": "number // 2", "positions[stage] ** 2": "positions[stage]"},
-        (1, 2),
-    ),
-    Mutant(
         "midway-separable",
         "as many groups as a group has channels",
         {"groups=channels_in // group_width": "groups=group_width if channels_in % group_width == 0 else 1"},
@@ -1014,145 +1154,7 @@ MUTANTS = [
         {"return len(accuracies), best": "return len(accuracies) + 1, best"},
         (3,),
     ),
-        "constant-answer",
-        "chosen on the labels it is tested on",
-        {"np.mean(train_labels)": "np.mean(labels)"},
-        (0,),
-    ),
-    Mutant("constant-answer", "the rarer class", {"> 0.5": "< 0.5"}, (0,)),
-    Mutant("constant-answer", "always fake", {"int(np.mean(train_labels) > 0.5)": "1"}, (0, 2)),
-    Mutant("constant-answer", "always real", {"int(np.mean(train_labels) > 0.5)": "0"}, (0,)),
-    Mutant("constant-answer", "in percent", {"float(": "100 * float("}, (1,)),
-    Mutant("constant-answer", "a number of pictures", {"np.mean(np.asarray": "np.sum(np.asarray"}, (1,)),
-    Mutant("constant-answer", "the share of wrong answers", {"== answer": "!= answer"}, (0, 2)),
-    Mutant("constant-answer", "accuracy on train", {"np.asarray(labels)": "np.asarray(train_labels)"}, (1,)),
-    Mutant("constant-answer", "of equals, fake", {"> 0.5": ">= 0.5"}, (2,)),
     Mutant(
-        "word-histogram",
-        "largest product",
-        {"cdist(descriptors, words).argmin": "(descriptors @ words.T).argmax"},
-        (0,),
-    ),
-    Mutant(
-        "word-histogram",
-        "city-block distance",
-        {"cdist(descriptors, words)": "cdist(descriptors, words, 'cityblock')"},
-        (0,),
-    ),
-    Mutant("word-histogram", "farthest", {"argmin": "argmax"}, (0,)),
-    Mutant("word-histogram", "counts", {" / max(counts.sum(), 1)": ""}, (1,)),
-    Mutant("word-histogram", "over the number of words", {"max(counts.sum(), 1)": "len(words)"}, (1,)),
-    Mutant(
-        "word-histogram", "which words occur", {"counts / max(counts.sum(), 1)": "(counts > 0) * 1.0"}, (1,)
-    ),
-    Mutant("word-histogram", "length one", {"counts.sum()": "np.linalg.norm(counts)"}, (1,)),
-    Mutant("word-histogram", "words up to the last that occurs", {", minlength=len(words)": ""}, (2, 3)),
-    Mutant(
-        "word-histogram",
-        "words that occur",
-        {
-            "np.bincount(nearest, minlength=len(words))": "np.bincount(nearest, minlength=len(words))\n    counts = counts[counts > 0] if len(descriptors) else counts"
-        },
-        (2,),
-    ),
-    Mutant(
-        "word-histogram",
-        "sorted",
-        {"return counts": "counts = np.sort(counts)[::-1]\n    return counts"},
-        (2,),
-    ),
-    Mutant("word-histogram", "nothing of nothing", {"max(counts.sum(), 1)": "counts.sum()"}, (3,)),
-    Mutant(
-        "word-histogram",
-        "the same for all without keypoints",
-        {
-            "    nearest": "    if not len(descriptors):\n        return np.full(len(words), 1 / len(words))\n    nearest"
-        },
-        (3,),
-    ),
-    Mutant("codebook", "all pictures", {'if split == "train"': ""}, (0,)),
-    Mutant("codebook", "validation too", {'split == "train"': 'split in ("train", "val")'}, (0,)),
-    Mutant("codebook", "all but test and some", {'split == "train"': 'split != "val"'}, (0,)),
-    Mutant(
-        "codebook",
-        "by the rows' labels",
-        {
-            '[found for found, split in of_splits if split == "train"]': "[descriptors[row] for row in samples.index[samples['split'] == 'train']]"
-        },
-        (0,),
-    ),
-    Mutant(
-        "codebook",
-        "reals alone",
-        {
-            'zip(descriptors, samples["split"], strict=True)': 'zip(descriptors, samples["split"].where(samples["label"] == 0, "fake"), strict=True)'
-        },
-        (1,),
-    ),
-    Mutant("codebook", "one picture", {".fit(train)": ".fit(train[:1])"}, (1,)),
-    Mutant("codebook", "a seed of its own", {"Codebook(words, seed)": "Codebook(words)"}, (2,)),
-    Mutant("codebook", "words of its own", {"Codebook(words, seed)": "Codebook(4, seed)"}, (2,)),
-    Mutant("choose-svm", "scored on train", {".score(*validation)": ".score(*train)"}, (0,)),
-    Mutant(
-        "choose-svm",
-        "fitted on both",
-        {".fit(*train)": ".fit(*map(np.concatenate, zip(train, validation)))"},
-        (0,),
-    ),
-    Mutant(
-        "choose-svm",
-        "halves exchanged",
-        {".fit(*train).score(*validation)": ".fit(*validation).score(*train)"},
-        (0,),
-    ),
-    Mutant("choose-svm", "another width", {"C=cost)": "C=cost, gamma='auto')"}, (0,)),
-    Mutant("choose-svm", "one kernel", {"kernel=kernel, C": "kernel=kernels[0], C"}, (0,)),
-    Mutant("choose-svm", "C left out", {", C=cost": ""}, (0,)),
-    Mutant("choose-svm", "a row a C", {"costs[column], accuracies": "costs[column], accuracies.T"}, (1,)),
-    Mutant("choose-svm", "flat", {"costs[column], accuracies": "costs[column], accuracies.ravel()"}, (1,)),
-    Mutant(
-        "choose-svm", "in percent", {"costs[column], accuracies": "costs[column], 100 * accuracies"}, (1,)
-    ),
-    Mutant("choose-svm", "the lowest", {"accuracies.argmax()": "accuracies.argmin()"}, (2,)),
-    Mutant("choose-svm", "the first of all", {"accuracies.argmax()": "0"}, (2,)),
-    Mutant(
-        "choose-svm",
-        "the last of equals",
-        {"accuracies.argmax()": "accuracies.size - 1 - accuracies.ravel()[::-1].argmax()"},
-        (3,),
-    ),
-    Mutant("radial-power", "amplitudes", {") ** 2": ")"}, (0,)),
-    Mutant("radial-power", "normalised", {"fft2(square)": "fft2(square, norm='ortho')"}, (0,)),
-    Mutant(
-        "radial-power",
-        "logarithms",
-        {"np.abs(np.fft.fft2(square)) ** 2": "np.log(np.abs(np.fft.fft2(square)) ** 2 + 1)"},
-        (0,),
-    ),
-    Mutant("radial-power", "real part", {"np.abs(np.fft.fft2(square))": "np.fft.fft2(square).real"}, (0,)),
-    Mutant("radial-power", "rounded down", {".round()": ""}, (1,)),
-    Mutant(
-        "radial-power",
-        "squares",
-        {
-            "np.hypot": "np.maximum",
-            "waves[:, None]": "abs(waves)[:, None]",
-            "waves[None, :]": "abs(waves)[None, :]",
-        },
-        (1,),
-    ),
-    Mutant("radial-power", "across alone", {"waves[:, None]": "0 * waves[:, None]"}, (1,)),
-    Mutant("radial-power", "around the corner", {"fft2(square)": "fftshift(np.fft.fft2(square))"}, (1,)),
-    Mutant("radial-power", "sums", {" / np.bincount(ring.ravel())": ""}, (2,)),
-    Mutant("radial-power", "the constant wave too", {"mean[1 :": "mean[0 :"}, (3,)),
-    Mutant(
-        "radial-power", "from the constant wave on", {"mean[1 : side // 2 + 1]": "mean[: side // 2]"}, (3,)
-    ),
-    Mutant("radial-power", "the corners too", {"side // 2 + 1": ""}, (3,)),
-    Mutant("radial-power", "not the fastest", {"side // 2 + 1": "side // 2"}, (3,)),
-    Mutant(
-        "radial-power", "amplitudes, and sums", {") ** 2": ")", " / np.bincount(ring.ravel())": ""}, (0, 2)
-    ),
         "positional-encoding",
         "frames from 1",
         {"torch.arange(frames)[": "torch.arange(1, frames + 1)["},
@@ -1313,54 +1315,6 @@ MUTANTS = [
 
 
 OTHER_STYLES = {
-    "constant-answer": """
-from collections import Counter
-
-def constant_answer(train_labels, labels):
-    counts = Counter(int(label) for label in train_labels)
-    said = "fake" if counts[1] > counts[0] else "real"
-    right = [label for label in labels if said == ("real", "fake")[label]]
-    return len(right) / len(labels)
-""",
-    "word-histogram": """
-def word_histogram(descriptors, words):
-    shares = [0.0] * len(words)
-    for descriptor in descriptors.astype(np.float64):
-        squared = [float(((descriptor - word) ** 2).sum()) for word in words]
-        shares[squared.index(min(squared))] += 1 / descriptors.shape[0]
-    return shares
-""",
-    "codebook": """
-def fit_codebook(samples, descriptors, words, seed):
-    chosen = (samples["split"] == "train").to_numpy().nonzero()[0]
-    everything = np.vstack([descriptors[i] for i in reversed(chosen)])
-    codebook = Codebook(seed=seed, words=words)
-    codebook.fit([everything])
-    return codebook
-""",
-    "choose-svm": """
-def choose_svm(train, validation, kernels, costs):
-    best, table = (-1.0, None, None), []
-    for kernel in kernels:
-        table.append([])
-        for cost in costs:
-            machine = SVC(C=cost, kernel=kernel)
-            machine.fit(train[0], train[1])
-            right = machine.predict(validation[0]) == validation[1]
-            table[-1].append(sum(right) / len(right))
-            if table[-1][-1] > best[0]:
-                best = (table[-1][-1], kernel, cost)
-    return best[1], best[2], table
-""",
-    "radial-power": """
-def power_by_frequency(square):
-    n = len(square)
-    spectrum = np.fft.fftshift(np.fft.fft2(square.astype(complex)))
-    power = (spectrum * spectrum.conj()).real
-    v, u = np.meshgrid(np.arange(n) - n // 2, np.arange(n) - n // 2)
-    distance = np.sqrt(u * u + v * v)
-    return [power[abs(distance - r) < 0.5].mean() for r in range(1, n // 2 + 1)]
-""",
     "train-one-epoch": """
 import math
 
@@ -1606,6 +1560,82 @@ def threshold_on_reals(errors, false_alarms):
             return threshold
     return np.inf
 """,
+    "squeeze-excitation": """
+def squeeze_excitation(features, reduce, expand):
+    scaled = torch.empty_like(features)
+    for number, clip in enumerate(features):
+        z = functional.adaptive_avg_pool3d(clip, 1).view(-1)
+        hidden = torch.mv(reduce, z).clamp(min=0)
+        gate = 1 / (1 + torch.exp(-torch.mv(expand, hidden)))
+        for channel in range(len(clip)):
+            scaled[number, channel] = gate[channel] * clip[channel]
+    return scaled
+""",
+    "non-local": """
+def non_local(queries, keys, values, scale):
+    products = torch.einsum("bcthw,bcuij->bthwuij", queries, keys)
+    weights = torch.exp(scale * (products - products.amax(dim=(4, 5, 6), keepdim=True)))
+    weights = weights / weights.sum(dim=(4, 5, 6), keepdim=True)
+    return torch.einsum("bthwuij,bcuij->bcthw", weights, values).numpy()
+""",
+    "affinity-size": """
+import math
+
+def affinity_size(frames, side, stages):
+    total = torch.zeros((), dtype=torch.int64)
+    for stage in stages:
+        places = math.ceil(frames / 2**stage) * math.ceil(side / 2 ** (stage + 1)) ** 2
+        total += places * places
+    return total
+""",
+    "constant-answer": """
+from collections import Counter
+
+def constant_answer(train_labels, labels):
+    counts = Counter(int(label) for label in train_labels)
+    said = "fake" if counts[1] > counts[0] else "real"
+    right = [label for label in labels if said == ("real", "fake")[label]]
+    return len(right) / len(labels)
+""",
+    "word-histogram": """
+def word_histogram(descriptors, words):
+    shares = [0.0] * len(words)
+    for descriptor in descriptors.astype(np.float64):
+        squared = [float(((descriptor - word) ** 2).sum()) for word in words]
+        shares[squared.index(min(squared))] += 1 / descriptors.shape[0]
+    return shares
+""",
+    "codebook": """
+def fit_codebook(samples, descriptors, words, seed):
+    chosen = (samples["split"] == "train").to_numpy().nonzero()[0]
+    everything = np.vstack([descriptors[i] for i in reversed(chosen)])
+    codebook = Codebook(seed=seed, words=words)
+    codebook.fit([everything])
+    return codebook
+""",
+    "choose-svm": """
+def choose_svm(train, validation, kernels, costs):
+    best, table = (-1.0, None, None), []
+    for kernel in kernels:
+        table.append([])
+        for cost in costs:
+            machine = SVC(C=cost, kernel=kernel)
+            machine.fit(train[0], train[1])
+            right = machine.predict(validation[0]) == validation[1]
+            table[-1].append(sum(right) / len(right))
+            if table[-1][-1] > best[0]:
+                best = (table[-1][-1], kernel, cost)
+    return best[1], best[2], table
+""",
+    "radial-power": """
+def power_by_frequency(square):
+    n = len(square)
+    spectrum = np.fft.fftshift(np.fft.fft2(square.astype(complex)))
+    power = (spectrum * spectrum.conj()).real
+    v, u = np.meshgrid(np.arange(n) - n // 2, np.arange(n) - n // 2)
+    distance = np.sqrt(u * u + v * v)
+    return [power[abs(distance - r) < 0.5].mean() for r in range(1, n // 2 + 1)]
+""",
     "likeness": """
 def likeness(queries, pool, measure):
     table = []
@@ -1649,34 +1679,6 @@ def top_k(query, blocks, k):
                 row += 1
     best = heapq.nsmallest(k, candidates())
     return [row for _, row in best], [distance for distance, _ in best]
-""",
-    "squeeze-excitation": """
-def squeeze_excitation(features, reduce, expand):
-    scaled = torch.empty_like(features)
-    for number, clip in enumerate(features):
-        z = functional.adaptive_avg_pool3d(clip, 1).view(-1)
-        hidden = torch.mv(reduce, z).clamp(min=0)
-        gate = 1 / (1 + torch.exp(-torch.mv(expand, hidden)))
-        for channel in range(len(clip)):
-            scaled[number, channel] = gate[channel] * clip[channel]
-    return scaled
-""",
-    "non-local": """
-def non_local(queries, keys, values, scale):
-    products = torch.einsum("bcthw,bcuij->bthwuij", queries, keys)
-    weights = torch.exp(scale * (products - products.amax(dim=(4, 5, 6), keepdim=True)))
-    weights = weights / weights.sum(dim=(4, 5, 6), keepdim=True)
-    return torch.einsum("bthwuij,bcuij->bcthw", weights, values).numpy()
-""",
-    "affinity-size": """
-import math
-
-def affinity_size(frames, side, stages):
-    total = torch.zeros((), dtype=torch.int64)
-    for stage in stages:
-        places = math.ceil(frames / 2**stage) * math.ceil(side / 2 ** (stage + 1)) ** 2
-        total += places * places
-    return total
 """,
     "midway-separable": """
 class MidwaySeparable(nn.Sequential):
@@ -1725,6 +1727,7 @@ def early_stopping(accuracies, patience):
             waited += 1
         epoch += 1
     return epoch, best + 1
+""",
     "positional-encoding": """
 import math
 
@@ -1773,17 +1776,6 @@ def best_constant(labels):
 
 
 COPIES = {
-    "word-histogram": """
-def word_histogram(descriptors, words):
-    from course_utils.keypoints import Codebook
-    codebook = Codebook(len(words)).fit([words])
-    return codebook.transform([descriptors])[0]
-""",
-    "radial-power": """
-def power_by_frequency(square):
-    from course_utils.data.cues import radial_power
-    return radial_power(square)
-""",
     "train-one-epoch": """
 def train_one_epoch(self):
     from course_utils.training import Trainer
@@ -1857,6 +1849,42 @@ def threshold_on_reals(errors, false_alarms):
     table = pd.DataFrame({"score": errors, "label": 0, "split": "val"})
     return anomaly.threshold_on_reals(table, false_alarms)
 """,
+    "squeeze-excitation": """
+def squeeze_excitation(features, reduce, expand):
+    from course_utils.models.video_resnet import SqueezeExcitation
+    block = SqueezeExcitation(16)
+    block.gate[0].weight, block.gate[2].weight = nn.Parameter(reduce), nn.Parameter(expand)
+    return block(features)
+""",
+    "non-local": """
+def non_local(queries, keys, values, scale):
+    from course_utils.models.video_resnet import NonLocalBlock
+    block = NonLocalBlock(2, scale)
+    block.theta, block.phi, block.g = (lambda _, x=x: x for x in (queries, keys, values))
+    block.norm = block.out = nn.Identity()
+    return block(values) - values
+""",
+    "affinity-size": """
+def affinity_size(frames, side, stages):
+    from course_utils.models import VideoResNet3D
+    network, sizes = VideoResNet3D(), {}
+    features = network.stem(torch.empty(1, 3, frames, side, side))
+    for stage in (1, 2, 3, 4):
+        features = getattr(network, f"layer{stage}")(features)
+        sizes[stage] = features[0, 0].numel()
+    return sum(sizes[stage] ** 2 for stage in stages)
+""",
+    "word-histogram": """
+def word_histogram(descriptors, words):
+    from course_utils.keypoints import Codebook
+    codebook = Codebook(len(words)).fit([words])
+    return codebook.transform([descriptors])[0]
+""",
+    "radial-power": """
+def power_by_frequency(square):
+    from course_utils.data.cues import radial_power
+    return radial_power(square)
+""",
     "likeness": """
 def likeness(queries, pool, measure):
     from course_utils.retrieval import search
@@ -1883,31 +1911,6 @@ def top_k(query, blocks, k):
     from course_utils import retrieval
     found = retrieval.search(query[None], np.concatenate(list(blocks)), k, measure="euclidean")
     return found.rows[0], found.scores[0]
-""",
-    "squeeze-excitation": """
-def squeeze_excitation(features, reduce, expand):
-    from course_utils.models.video_resnet import SqueezeExcitation
-    block = SqueezeExcitation(16)
-    block.gate[0].weight, block.gate[2].weight = nn.Parameter(reduce), nn.Parameter(expand)
-    return block(features)
-""",
-    "non-local": """
-def non_local(queries, keys, values, scale):
-    from course_utils.models.video_resnet import NonLocalBlock
-    block = NonLocalBlock(2, scale)
-    block.theta, block.phi, block.g = (lambda _, x=x: x for x in (queries, keys, values))
-    block.norm = block.out = nn.Identity()
-    return block(values) - values
-""",
-    "affinity-size": """
-def affinity_size(frames, side, stages):
-    from course_utils.models import VideoResNet3D
-    network, sizes = VideoResNet3D(), {}
-    features = network.stem(torch.empty(1, 3, frames, side, side))
-    for stage in (1, 2, 3, 4):
-        features = getattr(network, f"layer{stage}")(features)
-        sizes[stage] = features[0, 0].numel()
-    return sum(sizes[stage] ** 2 for stage in stages)
 """,
     "midway-separable": """
 class MidwaySeparable(nn.Module):
@@ -1940,6 +1943,7 @@ def early_stopping(accuracies, patience):
         if progress.epoch - progress.best_epoch("val_acc") >= patience:
             break
     return progress.epoch, progress.best_epoch("val_acc")
+""",
     "positional-encoding": """
 def positional_encoding(frames, width):
     from course_utils.models.asrid import positional_encoding as theirs
