@@ -67,7 +67,7 @@ def auroc_interval(table: pd.DataFrame) -> Interval:
 
     Where the classes are separated without an error every draw gives 1, and so do both bounds.
     """
-    return _interval(table["group"], _auroc(*labels_and_scores(table)))
+    return bootstrap(table["group"], _auroc(*labels_and_scores(table)))
 
 
 def accuracy_interval(table: pd.DataFrame, threshold: float) -> Interval:
@@ -101,7 +101,7 @@ def mean_interval(values: np.ndarray, groups: pd.Series) -> Interval:
     known = ~np.isnan(values)
     if not known.any():
         raise CourseError(f"There is no mean: all of {len(values)} values are missing.")
-    return _interval(groups[known], lambda weights: weights @ values[known] / weights.sum(axis=1))
+    return bootstrap(groups[known], lambda weights: weights @ values[known] / weights.sum(axis=1))
 
 
 def mean_of_classes_interval(values: np.ndarray, table: pd.DataFrame) -> Interval:
@@ -140,7 +140,7 @@ def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:
         )
     labels, scores = labels_and_scores(both)
     one, other = _auroc(labels, scores), _auroc(labels, both["score_second"].to_numpy())
-    difference = _interval(both["group"], lambda weights: one(weights) - other(weights))
+    difference = bootstrap(both["group"], lambda weights: one(weights) - other(weights))
     return Comparison(_name(first), _name(second), difference)
 
 
@@ -254,7 +254,7 @@ def _auroc(labels: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], np.
     return weighted
 
 
-def _interval(groups: pd.Series, statistic: Callable[[np.ndarray], np.ndarray]) -> Interval:
+def bootstrap(groups: pd.Series, statistic: Callable[[np.ndarray], np.ndarray]) -> Interval:
     """Return `statistic` (weights, draws x n -> draws) on all rows, and its interval over drawn groups."""
     members, names = pd.factorize(groups)
     value, low, high = float(statistic(np.ones((1, len(members))))[0]), np.nan, np.nan

@@ -15,6 +15,7 @@ from course_utils.errors import CourseError
 LINE_COLUMNS = ("label", "split", "method", "compression", "video", "target", "source", "group")
 FILE_COLUMNS = ("scene", "mask", "boxes")
 METADATA_FIELDS = {"label", "original"}
+SIDES = ("xmin", "ymin", "xmax", "ymax")  # of a box in Pascal VOC
 
 
 class LayoutLine(BaseModel):
@@ -118,21 +119,33 @@ def read_boxes(path: Path) -> list[list[float] | None]:
     """Return the boxes (x0, y0, x1, y1 in pixels) that a file tells of.
 
     A ``.json`` is a list with a box, or null, for each frame of a video; a ``.xml``, in the form of Pascal
-    VOC, has any number for one picture.
+    VOC, has any number for one picture, none as well.
 
     Raises:
-        CourseError: the file is not there or has not that form.
+        CourseError: the file is not there or has not that form, or a box ends before it begins.
     """
     try:
         if path.suffix == ".json":
             boxes = json.loads(path.read_text(encoding="utf-8"))
         else:
-            found = (item.find("bndbox") for item in ElementTree.parse(path).iter("object"))
-            sides = ("xmin", "ymin", "xmax", "ymax")
-            boxes = [[float(box.findtext(side)) for side in sides] for box in found if box is not None]
+            boxes = [[item.findtext(f"bndbox/{side}") for side in SIDES] for item in _objects(path)]
         return [None if box is None else _box(box) for box in boxes]
     except (OSError, ValueError, TypeError, ElementTree.ParseError) as error:
         raise CourseError(f"{path} should tell where the faces are, and cannot be read: {error}.") from error
+
+
+def read_poses(path: Path) -> list[str]:
+    """Return how each head that a file in the form of Pascal VOC tells of is turned, in the order of boxes.
+
+    The words are those of Pascal VOC, "Frontal", "Left", "Right" and "Rear"; "Unspecified" where none stands.
+
+    Raises:
+        CourseError: the file is not there or has not that form.
+    """
+    try:
+        return [item.findtext("pose", "Unspecified") for item in _objects(path)]
+    except (OSError, ElementTree.ParseError) as error:
+        raise CourseError(f"{path} should tell how heads are turned, and cannot be read: {error}.") from error
 
 
 def fields_of(template: str) -> list[str]:
@@ -160,8 +173,14 @@ def _matching(field: str, form: str) -> str:
     return f"{characters}+"
 
 
+def _objects(path: Path) -> list[ElementTree.Element]:
+    return [item for item in ElementTree.parse(path).iter("object") if item.find("bndbox") is not None]
+
+
 def _box(values: list) -> list[float]:
     x0, y0, x1, y1 = map(float, values)
+    if not (x0 < x1 and y0 < y1):
+        raise ValueError(f"the box from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) ends before it begins")
     return [x0, y0, x1, y1]
 
 

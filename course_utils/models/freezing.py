@@ -1,5 +1,7 @@
 """What of a model learns: stages of fine-tuning, and batch normalisation that keeps its statistics."""
 
+from functools import cache
+
 from torch import nn
 
 from course_utils.errors import CourseError
@@ -40,15 +42,16 @@ def freeze_batch_norm(model: nn.Module) -> None:
     them. The scale and the shift of each channel learn as before.
     """
     for module in model.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = FrozenBatchNorm2d  # the same object: an optimizer may know its parameters
+        if isinstance(module, nn.BatchNorm2d) and not isinstance(module, Frozen):
+            # The same object: an optimizer may know its parameters.
+            module.__class__ = _frozen(type(module))
             module.eval()
 
 
-class FrozenBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation in which model.train() changes nothing.
+class Frozen:
+    """Mixed into batch normalisation: model.train() changes nothing.
 
-    torchvision's class of this name makes buffers of the parameters; here a model keeps its number of
+    torchvision's FrozenBatchNorm2d makes buffers of the parameters; here a model keeps its number of
     parameters, and its weights fit the file of a model that is not frozen.
     """
 
@@ -57,8 +60,14 @@ class FrozenBatchNorm2d(nn.BatchNorm2d):
         return super().train(False)
 
 
+@cache
+def _frozen(kind: type[nn.BatchNorm2d]) -> type[nn.BatchNorm2d]:
+    """Return the frozen form of a kind of batch normalisation: timm's has an activation in it."""
+    return type(f"Frozen{kind.__name__}", (Frozen, kind), {"thawed": kind})
+
+
 def _thaw_batch_norm(model: nn.Module) -> None:
     for module in model.modules():
-        if type(module) is FrozenBatchNorm2d:
-            module.__class__ = nn.BatchNorm2d
+        if isinstance(module, Frozen):
+            module.__class__ = module.thawed
             module.train(model.training)

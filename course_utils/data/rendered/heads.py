@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from course_utils import paths
 from course_utils.data.recipes import Scenes
 from course_utils.data.rendered.portraits import save
-from course_utils.data.rendered.scene import render_scene
+from course_utils.data.rendered.scene import Head, render_scene
 
 LISTS = "Splits"
 
@@ -36,22 +36,23 @@ def make(recipe: Scenes, unit: str, folder: Path) -> None:
     size = recipe.size, recipe.size * 16 // 9 // 2 * 2
     first = int(unit.rpartition("_")[2]) * recipe.pictures
     for number, name in enumerate(_pictures(recipe, unit), first):
-        picture, boxes = render_scene(recipe.person(number), size)
+        picture, heads = render_scene(recipe.person(number), size)
         with paths.atomic_write(folder / "Annotations" / f"{name}.xml") as temporary:
-            annotation(f"{name}.jpeg", size, boxes).write(temporary, encoding="utf-8")
+            annotation(f"{name}.jpeg", size, heads).write(temporary, encoding="utf-8")
         save(folder / "JPEGImages" / f"{name}.jpeg", picture)
 
 
-def annotation(name: str, size: tuple[int, int], boxes: Sequence[Sequence[float]]) -> ElementTree.ElementTree:
+def annotation(name: str, size: tuple[int, int], heads: Sequence[Head]) -> ElementTree.ElementTree:
     """Return the heads of a picture of `size` (height, width) as Pascal VOC tells them."""
     root = ElementTree.Element("annotation")
     ElementTree.SubElement(root, "filename").text = name
     extent = ElementTree.SubElement(root, "size")
     for side, pixels in (("width", size[1]), ("height", size[0]), ("depth", 3)):
         ElementTree.SubElement(extent, side).text = str(pixels)
-    for box in boxes:
+    for box, pose in heads:
         head = ElementTree.SubElement(root, "object")
         ElementTree.SubElement(head, "name").text = "head"
+        ElementTree.SubElement(head, "pose").text = pose
         corners = ElementTree.SubElement(head, "bndbox")
         for side, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True):
             ElementTree.SubElement(corners, side).text = f"{value:.1f}"

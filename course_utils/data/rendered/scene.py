@@ -1,5 +1,7 @@
 """Pictures of several people, some half hidden, in profile or from behind, with the boxes of their heads."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from course_utils.data.rendered.camera import background, develop, draw_light, sensor_noise
@@ -16,7 +18,18 @@ NOT_HEAD = (Part.BACKGROUND, Part.NECK, Part.CLOTHES)
 LEAST_SEEN = 0.35  # of a head, and of its box, for the box to be given
 
 
-def render_scene(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, list[Box]]:
+class Head(NamedTuple):
+    """A head in a scene: its box (x0, y0, x1, y1 in pixels) and how it is turned, in Pascal VOC's words.
+
+    "Frontal" looks at the camera, at most 25 degrees past it; "Left" and "Right" are profiles, 35 to 100
+    degrees to that side of the picture; "Rear" is seen from behind.
+    """
+
+    box: Box
+    pose: str
+
+
+def render_scene(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, list[Head]]:
     """Film one to five people together.
 
     Args:
@@ -24,32 +37,33 @@ def render_scene(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, list[Box
         size: height and width of the picture in pixels.
 
     Returns:
-        The picture (H x W x 3 uint8, RGB), and the box (x0, y0, x1, y1 in pixels) of each head of which at
-        least a third is seen: all around it, hair included, but for hair that hangs below the chin.
+        The picture (H x W x 3 uint8, RGB), and each head of which at least a third is seen. Its box is all
+        around it, hair included, but for hair that hangs below the chin.
     """
     rng = np.random.default_rng([seed, 31])
     picture = background(rng, size)
-    heads: list[tuple[Box, np.ndarray, int]] = []  # box, pixels that are seen, pixels that there are
+    heads: list[tuple[Head, np.ndarray, int]] = []  # pixels that are seen, pixels that there are
     for scale in np.sort(size[0] * rng.uniform(0.07, 0.26, rng.integers(1, 6))):  # the farthest first
         highest = max(size[0] - 3.0 * scale, 1.1 * scale)  # or the body would end in the air
         view = View(
             scale, size[1] * rng.uniform(0.06, 0.94), rng.uniform(highest, max(highest, size[0] - scale))
         )
-        colour, cover, parts, box = _one(seed, rng, view, size)
+        colour, cover, parts, found = _one(seed, rng, view, size)
         picture = picture * (1 - cover)[..., None] + colour
         head = ~np.isin(parts, NOT_HEAD)
-        heads = [(b, seen & (parts == Part.BACKGROUND), whole) for b, seen, whole in heads]
-        heads.append((box, head, int(head.sum())))
+        heads = [(h, seen & (parts == Part.BACKGROUND), whole) for h, seen, whole in heads]
+        heads.append((found, head, int(head.sum())))
     noise = sensor_noise(rng, size)[: size[0], : size[1]]
-    seen_well = [box for box, seen, whole in heads if seen.sum() > LEAST_SEEN * max(whole, 1)]
-    framed = [(_within(box, size), box) for box in seen_well]
-    return develop(picture, noise), [kept for kept, box in framed if _area(kept) > LEAST_SEEN * _area(box)]
+    seen_well = [head for head, seen, whole in heads if seen.sum() > LEAST_SEEN * max(whole, 1)]
+    framed = [(Head(_within(box, size), pose), box) for box, pose in seen_well]
+    kept = [head for head, box in framed if _area(head.box) > LEAST_SEEN * _area(box)]
+    return develop(picture, noise), kept
 
 
 def _one(
     seed: int, rng: np.random.Generator, view: View, size: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Box]:
-    """Draw one person in the light of the scene: colour times coverage, coverage, parts, box of the head."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Head]:
+    """Draw one person in the light of the scene: colour times coverage, coverage, parts, the head."""
     identity = draw_identity(int(rng.integers(2**31)))
     # Two in five look at the camera, two in five past it, one in five is seen from behind.
     side, kind = rng.choice([-1, 1]), rng.random()
@@ -61,7 +75,15 @@ def _one(
     person = build(identity, SPACING / view.scale).turned(turn, PIVOT)
     stage = Stage(person, light, talking(int(rng.integers(2**31)), 1), view, size)
     x, y = stage.seen(0, apply(turn, head_outline(person.skull) - PIVOT) + PIVOT)
-    return *stage.draw(0), (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    box = float(x.min()), float(y.min()), float(x.max()), float(y.max())
+    return *stage.draw(0), Head(box, _pose(heading))
+
+
+def _pose(heading: float) -> str:
+    """Return Pascal VOC's word for a head turned so many degrees to the right of the picture."""
+    if abs(heading) <= 25:
+        return "Frontal"
+    return "Rear" if abs(heading) >= 130 else "Right" if heading > 0 else "Left"
 
 
 def _within(box: Box, size: tuple[int, int]) -> Box:

@@ -1,0 +1,93 @@
+"""Train the head detector that notebook 08 fine-tunes, and write ``reference_runs/08_head_detector.*``.
+
+Run as ``python instructor/head_detector.py``; the training resumes when the command is typed again. The
+scenes are drawn for it, with people who stand in no other data set. From random weights it first learns on
+small squares, which cost a quarter, then on those of the size at which heads are looked for.
+"""
+
+import datetime
+
+import torch
+from more_people import draw
+from safetensors.torch import save_file
+
+from course_utils import doctor, paths
+from course_utils.data.head_scenes import SceneDataset, scenes
+from course_utils.data.prepare import PreparedDataset, load_dataset
+from course_utils.detections import average_precision, best_threshold, match
+from course_utils.history import Run
+from course_utils.models.head_detector import REFERENCE, AnchorGrid, HeadDetector, HeadNetwork
+from course_utils.notebooks.run import commit
+from course_utils.training.detection import DetectionTrainer
+
+RECIPE = {"films": {"train": 64, "val": 6, "test": 1}, "seed": 903}
+# Side of the squares in pixels, epochs, highest learning rate.
+STAGES = ((128, 20, 2e-3), (256, 3, 5e-4))
+
+
+def train(network: HeadNetwork, prepared: PreparedDataset, side: int, epochs: int, rate: float) -> Run:
+    """Train at one size, or go on where that stopped; the network then has the best weights."""
+    grid = AnchorGrid(side)
+    trainer = DetectionTrainer(
+        network,
+        SceneDataset(prepared, "train", side, grid.encode, augmented=True),
+        SceneDataset(prepared, "val", side, grid.encode),
+        None,
+        folder=paths.build() / "head_detector" / str(side),
+        name="efficientdet_d0",
+        dataset_name=prepared.name,
+        epochs=epochs,
+        batch_size=8,
+        optimizer={"name": "AdamW", "params": {"lr": rate, "weight_decay": 1e-4}},
+        scheduler={"name": "OneCycleLR", "params": {"max_lr": rate, "total_steps": epochs + 1}},
+        seed=0,
+    )
+    return trainer.fit()
+
+
+def main() -> None:
+    """Draw, train, measure and write."""
+    prepared = draw("rendered_heads", **RECIPE)
+    torch.manual_seed(0)
+    runs, weights = [], None
+    for stage in STAGES:
+        network = HeadNetwork(stage[0])
+        if weights:
+            network.load_state_dict(weights)
+        runs.append(train(network, prepared, *stage))
+        weights = network.state_dict()
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
+    }
+    folder = paths.repository() / "reference_runs"
+    save_file(
+        {name: tensor.contiguous() for name, tensor in weights.items()}, folder / f"{REFERENCE}.safetensors"
+    )
+    side = STAGES[-1][0]
+    detector = HeadDetector(HeadNetwork(side, "reference"), threshold=0.01)
+    validated = match(detector, scenes(prepared, "val"), prepared.root)
+    unseen = load_dataset("rendered_heads")
+    tested = match(detector, scenes(unseen, "test"), unseen.root)
+    about = {
+        "dataset": prepared.name,
+        "recipe": prepared.manifest.generate.model_dump(mode="json"),
+        "image_size": side,
+        "threshold": best_threshold(validated),
+        "val_map_50": round(average_precision(validated).value, 4),
+        "test_map_50": str(average_precision(tested)),
+        "tested_on": unseen.name,
+        "stages": [
+            {"image_size": size, "epochs": epochs, "train_loss": run.train_loss, "val_loss": run.val_loss}
+            for (size, epochs, _), run in zip(STAGES, runs, strict=True)
+        ],
+        "precision": runs[-1].precision,
+        "device": doctor.device_name(),
+        "date": datetime.date.today().isoformat(),
+        "commit": commit(),
+    }
+    paths.write_json(folder / f"{REFERENCE}.json", about)
+    print({key: about[key] for key in ("threshold", "val_map_50", "test_map_50")})
+
+
+if __name__ == "__main__":
+    main()
