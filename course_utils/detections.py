@@ -32,7 +32,8 @@ def match(
 
     Returns:
         A row a detection or head that none found: `path`, `group`, `score` (NaN for a missed head), `head`
-        (whether the row is of a head that is there) and its `pose` ("" for a false alarm).
+        (whether the row is of a head that is there), its `number` in the scene (-1 for a false alarm) and its
+        `pose` ("" for a false alarm).
     """
     rows = []
     for scene in scenes:
@@ -44,10 +45,9 @@ def match(
         for face, fit in zip(found, fits, strict=True):
             best = max((head for head in left if fit[head] > 0), key=lambda head: fit[head], default=None)
             left.discard(best)
-            pose = "" if best is None else scene.poses[best]
-            rows.append({**there, "score": face.score, "head": best is not None, "pose": pose})
-        rows += [{**there, "score": np.nan, "head": True, "pose": scene.poses[head]} for head in sorted(left)]
-    return pd.DataFrame(rows, columns=["path", "group", "score", "head", "pose"])
+            rows.append({**there, "score": face.score, **_head(scene, best)})
+        rows += [{**there, "score": np.nan, **_head(scene, head)} for head in sorted(left)]
+    return pd.DataFrame(rows, columns=["path", "group", "score", "head", "number", "pose"])
 
 
 def precision_recall(matched: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +91,12 @@ def best_threshold(matched: pd.DataFrame) -> float:
     curve = precision_recall(matched)
     f1 = 2 * curve["precision"] * curve["recall"] / (curve["precision"] + curve["recall"]).clip(lower=1e-9)
     return float(np.floor(100 * curve["score"][f1.idxmax()]) / 100)
+
+
+def _head(scene: Scene, number: int | None) -> dict:
+    if number is None:
+        return {"head": False, "number": -1, "pose": ""}
+    return {"head": True, "number": number, "pose": scene.poses[number]}
 
 
 def _read(recall: np.ndarray, precision: np.ndarray) -> float:

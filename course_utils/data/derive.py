@@ -1,7 +1,7 @@
 """Data sets that a user makes of others: merged, or cropped to heads, with a name from then on."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from course_utils.data.manifest import Manifest, load_manifest, manifest_names, refuse_rings
 from course_utils.data.prepare import PreparedDataset, prepare, refuse_no_name, write_own
@@ -42,8 +42,22 @@ def merge(
     return _make(manifest, jobs, progress)
 
 
-def crop(name: str, source: str, jobs: int | None = None, progress: bool = True) -> PreparedDataset:
+def crop(
+    name: str,
+    source: str,
+    detector: Literal["faces", "heads"] = "faces",
+    jobs: int | None = None,
+    progress: bool = True,
+) -> PreparedDataset:
     """Make a data set of the heads in the pictures of another, see `heads.cut_heads`.
+
+    Args:
+        name: what it is called from now on.
+        source: the name of the other data set.
+        detector: what finds them: "faces", see `faces.find_detector`, or "heads", the course's own, which
+            also sees those that are turned away and was trained on drawn scenes.
+        jobs: see `prepare`.
+        progress: show a progress bar.
 
     Raises:
         CourseError: the name is none or taken, the source is unknown or not here, or there is no head in it.
@@ -54,6 +68,7 @@ def crop(name: str, source: str, jobs: int | None = None, progress: bool = True)
         title=f"Heads of {source}",
         description=f"A picture a head in the pictures of {source}; those without a head are left out.",
         crop=source,
+        detector=detector,
         splits={"given": GivenSplit(kind="given")},
     )
     return _make(manifest, jobs, progress)

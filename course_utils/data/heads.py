@@ -7,6 +7,7 @@ moment, cutting goes on from there.
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,12 @@ def _cut(root: Path, folder: Path, find: Callable[[], FaceDetector], task: tuple
         if masks is not None:
             _write(folder / path / f"{number}_mask.png", masks[here])
     return Heads(key=key, detector=detector.name, squares=squares, masked=masks is not None)
+
+
+def find_head_detector() -> FaceDetector:
+    """Return the course's own detector of heads, see `models.head_detector.find_head_detector`."""
+    # By its name, because torch and the network take seconds to import, and most data sets do without.
+    return import_module("course_utils.models.head_detector").find_head_detector()
 
 
 @lru_cache(maxsize=1)  # what finds heads is loaded once a process

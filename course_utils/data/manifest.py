@@ -44,8 +44,9 @@ class Manifest(BaseModel):
     in the cache.
 
     What is what is told by one of four: the `layout` of the paths; `merge`, the names of data sets that this
-    one is all of (see `merge.merge_tables`); `crop`, the one whose heads are cut out (see `heads.cut_heads`);
-    or `annotations`, what lies beside the pictures (see `annotations.read_annotated`).
+    one is all of (see `merge.merge_tables`); `crop`, the one whose heads are cut out (see `heads.cut_heads`),
+    which a `detector` of faces finds, or the course's own of heads; or `annotations`, what lies beside the
+    pictures (see `annotations.read_annotated`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +64,7 @@ class Manifest(BaseModel):
     layout: tuple[LayoutLine, ...] = ()
     merge: tuple[str, ...] = ()
     crop: str = ""
+    detector: Literal["faces", "heads"] = "faces"
     annotations: AnnotationForm | None = None
     labels: dict[str, Literal[0, 1]]
     frames: Sampling | None = None

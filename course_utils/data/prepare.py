@@ -19,7 +19,7 @@ from course_utils.data.crops import CropRecord, cut_videos
 from course_utils.data.editions import closest_edition, count_by_split
 from course_utils.data.faces import find_detector
 from course_utils.data.generate import generate
-from course_utils.data.heads import cut_heads
+from course_utils.data.heads import cut_heads, find_head_detector
 from course_utils.data.inventory import Survey, survey
 from course_utils.data.layout import read_boxes
 from course_utils.data.manifest import PREPARED, Manifest, load_manifest, manifest_names, refuse_rings
@@ -174,8 +174,9 @@ def _derive(
             print(told)
     else:
         (source,) = sources
+        find = find_head_detector if manifest.detector == "heads" else find_detector
         samples, headless, opened = cut_heads(
-            source.samples, source.root, folder, find_detector, jobs=jobs, progress=progress
+            source.samples, source.root, folder, find, jobs=jobs, progress=progress
         )
         left_out = [LeftOut(path=path, reason=reason) for path, reason in headless]
     write_samples(folder / TABLE, samples)
@@ -384,7 +385,9 @@ def _nothing_fits(manifest: Manifest, found: Survey) -> CourseError:
 
 def _fingerprint(manifest: Manifest, sources: Sequence[PreparedDataset] = ()) -> str:
     """Return what changes when a manifest does, or where or what the pictures of its sources are."""
-    made_of = hashlib.sha256(manifest.model_dump_json().encode())
+    # What was prepared before there was a choice of detectors still counts.
+    unsaid = {"detector"} if manifest.detector == "faces" else set()
+    made_of = hashlib.sha256(manifest.model_dump_json(exclude=unsaid).encode())
     for source in sources:
         made_of.update(f"{source.name} {source.root}".encode())
         made_of.update(pd.util.hash_pandas_object(source.samples).to_numpy().tobytes())

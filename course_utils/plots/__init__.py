@@ -6,6 +6,8 @@ the figure's alternative text. What a colour says, a line style, a marker or a h
 
 from course_utils.plots.choices import plot_choices
 from course_utils.plots.history import plot_history, plot_spread
+from course_utils.plots.boxes import plot_boxes, plot_precision_recall, plot_recalls
+from course_utils.plots.history import plot_history
 from course_utils.plots.maps import (
     overlay,
     plot_explanation_scores,
@@ -38,6 +40,7 @@ __all__ = [
     "plot_accuracies",
     "plot_by_class",
     "plot_choices",
+    "plot_boxes",
     "plot_class_balance",
     "plot_det",
     "plot_detectors",
@@ -46,8 +49,10 @@ __all__ = [
     "plot_hubs",
     "plot_maps",
     "plot_mean_maps",
+    "plot_precision_recall",
     "plot_random_classifier",
     "plot_rankings",
+    "plot_recalls",
     "plot_reconstructions",
     "plot_reliability",
     "plot_robustness",
