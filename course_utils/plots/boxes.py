@@ -86,8 +86,8 @@ def plot_precision_recall(tables: Mapping[str, pd.DataFrame], title: str) -> Cap
     told = "; ".join(f"{name} {average}" for name, average in averages.items())
     return show(
         figure,
-        f"{title}, average precision with 95 % intervals over groups, which cover the choice of groups, not of"
-        f" training runs: {told}.",
+        f"{title}, average precision with 95 % intervals, which cover the choice of groups, not of training"
+        f" runs: {told}.",
     )
 
 
