@@ -41,6 +41,7 @@ def few_rendered_pictures():
         "rendered": {"pairs": {"train": 2, "val": 1, "test": 2}, "frames": 8, "size": 96},
         "rendered_identities": {"people": 30, "photographs": 3, "size": 64},
         "rendered_fakes": {"pairs": {"train": 3, "val": 2, "test": 4}, "photographs": 1, "size": 64},
+        "rendered_heads": {"films": {"train": 2, "val": 1, "test": 8}, "pictures": 2, "size": 96},
         "rendered_synthetic": {"people": {"train": 6, "val": 4, "test": 6}, "photographs": 1, "size": 64},
     }
     for name, size in sizes.items():

@@ -12,6 +12,7 @@ from course_utils.models.asrid import ASRID
 from course_utils.models.asrid import VARIANTS as ASRID_VARIANTS
 from course_utils.models.autoencoder import ConvolutionalAutoencoder
 from course_utils.models.face_vit import FaceViT
+from course_utils.models.head_detector import HeadNetwork
 from course_utils.models.mesonet import Meso4
 from course_utils.models.simplenet import SimpleNet
 from course_utils.models.timesformer import TimeSformer
@@ -64,6 +65,12 @@ MODELS = {
             VARIANTS,
         ),
         ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018", sized=True),
+        ModelCard(
+            "head_detector",
+            HeadNetwork,
+            (3, 512, 512),
+            "Tan, Pang & Le 2020, EfficientDet-D0, as in Govi et al.",
+        ),
         ModelCard("face_vit", FaceViT, (3, 112, 112), "Zhong & Deng 2021, P12S8"),
         ModelCard(
             "autoencoder",

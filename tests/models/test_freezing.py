@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from timm.layers import BatchNormAct2d
 from torch import nn
 
 from course_utils.errors import CourseError
@@ -44,6 +45,18 @@ def test_frozen_batch_norm_keeps_its_statistics_and_learns_its_scale():
     evaluated = copy.deepcopy(model).eval()
     pictures = torch.randn(2, 3, 8, 8)
     torch.testing.assert_close(model.train()(pictures), evaluated(pictures))
+
+
+def test_batch_norm_of_another_kind_is_frozen_and_thawed_likewise():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), BatchNormAct2d(4))
+    names = set(model.state_dict())
+    freeze_batch_norm(model)
+    freeze_batch_norm(copy.deepcopy(model))
+    assert isinstance(model[1], BatchNormAct2d)
+    assert not any("running" in name for name in step(model))
+    unfreeze(model)
+    assert type(model[1]) is BatchNormAct2d
+    assert step(model) == names
 
 
 def test_freezing_twice_or_a_part_first_is_the_same():

@@ -167,10 +167,11 @@ def test_haar_finds_frontal_faces_where_their_boxes_are():
 def test_a_scene_has_boxes_around_heads():
     counts = []
     for seed in range(8):
-        picture, boxes = render_scene(seed, (180, 320))
+        picture, heads = render_scene(seed, (180, 320))
         assert picture.shape == (180, 320, 3) and picture.dtype == np.uint8
-        for x0, y0, x1, y1 in boxes:
+        for (x0, y0, x1, y1), pose in heads:
+            assert pose in ("Frontal", "Left", "Right", "Rear")
             assert 0 <= x0 < x1 < 320 and 0 <= y0 < y1 < 180
             assert 0.3 < (x1 - x0) / (y1 - y0) < 2
-        counts.append(len(boxes))
+        counts.append(len(heads))
     assert max(counts) > 1 and sum(counts) >= 8
