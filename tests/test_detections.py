@@ -46,7 +46,10 @@ def random_case(seed):
         boxes.append(heads.tolist())
         tries = np.repeat(heads, random.integers(0, 3, len(heads)), axis=0)
         tries = np.vstack(
-            [tries + random.normal(0, 2, tries.shape), random.uniform(0, 40, (1, 4)) + [0, 0, 40, 40]]
+            [
+                tries + random.normal(0, 2, tries.shape),
+                random.uniform(0, 40, (1, 4)) + np.array([0, 0, 40, 40]),
+            ]
         )
         found.append(
             [

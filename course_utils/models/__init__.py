@@ -12,7 +12,6 @@ from course_utils.models.asrid import ASRID
 from course_utils.models.asrid import VARIANTS as ASRID_VARIANTS
 from course_utils.models.autoencoder import ConvolutionalAutoencoder
 from course_utils.models.face_vit import FaceViT
-from course_utils.models.head_detector import HeadNetwork
 from course_utils.models.mesonet import Meso4
 from course_utils.models.simplenet import SimpleNet
 from course_utils.models.timesformer import TimeSformer
@@ -46,6 +45,12 @@ class ModelCard:
         return self.build(image_size) if self.sized else self.build()
 
 
+def _head_network() -> nn.Module:
+    from course_utils.models.head_detector import HeadNetwork  # effdet takes seconds to import
+
+    return HeadNetwork()
+
+
 MODELS = {
     card.name: card
     for card in (
@@ -67,7 +72,7 @@ MODELS = {
         ModelCard("meso4", Meso4, (3, 256, 256), "Afchar et al. 2018", sized=True),
         ModelCard(
             "head_detector",
-            HeadNetwork,
+            _head_network,
             (3, 512, 512),
             "Tan, Pang & Le 2020, EfficientDet-D0, as in Govi et al.",
         ),

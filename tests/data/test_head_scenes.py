@@ -1,4 +1,4 @@
-"""Scenes as a detector is trained on them: boxes follow their pictures, and odd annotations are dealt with."""
+"""Scenes as a detector is trained on them: boxes follow their pictures; annotations with faults."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,13 @@ from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import prepare
 from course_utils.errors import CourseError
 
-HEAD = "<object><name>head</name>{pose}<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+SIDES = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"
+HEAD = f"<object><name>head</name>{{pose}}<bndbox>{SIDES}</bndbox></object>"
 
 
 @pytest.fixture
 def films(course_environment, monkeypatch):
-    """Three films of two pictures each, 96 x 64, in the layout of HollywoodHeads; a red head in each but one."""
+    """Three films of two pictures each, 96 x 64, in the layout of HollywoodHeads; one red head each film."""
     root = course_environment / "root" / "HollywoodHeads"
     monkeypatch.setenv("COURSE_DATA_ROOT", str(root.parent))
     for folder in ("Annotations", "JPEGImages", "Splits"):
