@@ -73,7 +73,8 @@ def fit_into(picture: np.ndarray, side: int) -> tuple[Tensor, float]:
     """
     scale = side / max(picture.shape[:2])
     height, width = (min(side, max(1, round(length * scale))) for length in picture.shape[:2])
-    small = v2.functional.resize(torch.from_numpy(picture).permute(2, 0, 1), [height, width], antialias=True)
+    channels_first = torch.tensor(picture).permute(2, 0, 1)  # a copy: what a file gives is often read-only
+    small = v2.functional.resize(channels_first, [height, width], antialias=True)
     return v2.functional.pad(small, [0, 0, side - width, side - height], fill=127), scale
 
 

@@ -7,6 +7,8 @@ from torchvision import ops
 from course_utils.grading.questions import Criterion, Data, Question, Verdict, tried
 from course_utils.grading.verdicts import alike, close, decide, each, numbers, part, respect
 
+EXACTLY = 1e-7  # of averages that differ in how a curve is read
+
 
 def _boxes(generator: np.random.Generator, count: int, size: float = 0.4) -> np.ndarray:
     """Return boxes in a square of side 1, as exact in float32 as in float64."""
@@ -19,10 +21,16 @@ def draw_overlap(generator: np.random.Generator) -> Data:
     flat = _boxes(generator, 3)
     flat[0, 2], flat[1, 3] = flat[0, 0], flat[1, 1]
     flat[2, 2:] = flat[2, :2]
+    # All boxes of the first two lists hold the middle of the picture.
+    middle = [
+        np.hstack([50 - start, 50 + end])
+        for start, end in generator.uniform(5, 45, (2, 2, 5, 2)).astype(np.float32)
+    ]
     return {
-        "boxes": (100 * _boxes(generator, 5, 0.8)).tolist(),
-        "others": (100 * _boxes(generator, 3, 0.8)).tolist(),
-        "apart": [(_boxes(generator, 2) + shift).tolist() for shift in (0, 5)],
+        "boxes": middle[0].tolist(),
+        "others": middle[1][:3].tolist(),
+        # A little apart, down and to the right: two negative lengths, whose product is small.
+        "apart": [[[0.0, 0.0, 3.0, 4.0], [1.0, 1.0, 4.0, 4.0]], (4.5 + _boxes(generator, 2)).tolist()],
         "flat": flat.tolist(),
     }
 
@@ -343,7 +351,8 @@ def judge_average_precision(inputs: Data, outputs: Data) -> list[Verdict]:
                 _average(ranked, heads, over="boxes")
             ),
         }
-        return respect(alike([part(outputs, "sorted")], {name: [value] for name, value in known.items()}), 0)
+        found, values = [part(outputs, "sorted")], {name: [value] for name, value in known.items()}
+        return respect(alike(found, values, EXACTLY), 0)
 
     def ranking() -> Verdict:
         same = close(part(outputs, "shuffled"), part(outputs, "sorted"))
@@ -355,8 +364,8 @@ def judge_average_precision(inputs: Data, outputs: Data) -> list[Verdict]:
         ways = [{"best": best, "over": over} for best in (True, False) for over in ("101", "steps")]
         # The curve itself may be wrong, which costs elsewhere: the same way, over more heads.
         for way in ways:
-            if close(all_found, _average(ranked, heads, **way)):
-                right = close(found, _average(ranked, more, **way))
+            if close(all_found, _average(ranked, heads, **way), EXACTLY):
+                right = close(found, _average(ranked, more, **way), EXACTLY)
                 return decide(right, "Heads that nobody found do not count, or not as missed.")
         return decide(False, "The numbers are not those that were asked for.")
 
