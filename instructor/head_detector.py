@@ -30,9 +30,7 @@ RECIPE = {"films": {"train": 40, "val": 5, "test": 1}, "seed": 903}
 STAGES = ((128, 16, 2e-3), (256, 3, 5e-4), (256, 6, 1e-3))
 
 
-def train(
-    network: HeadNetwork, prepared: PreparedDataset, number: int, side: int, epochs: int, rate: float
-) -> Run:
+def train(network: HeadNetwork, prepared: PreparedDataset, side: int, epochs: int, rate: float) -> Run:
     """Train for one stage, or go on where that stopped; the network then has the best weights."""
     grid = AnchorGrid(side)
     trainer = DetectionTrainer(
@@ -40,7 +38,7 @@ def train(
         SceneDataset(prepared, "train", side, grid.encode, augmented=True),
         SceneDataset(prepared, "val", side, grid.encode),
         None,
-        folder=paths.build() / "head_detector" / f"{number}_{side}",
+        folder=paths.build() / "head_detector" / f"{side}_{epochs}",
         name="efficientdet_d0",
         dataset_name=prepared.name,
         epochs=epochs,
@@ -85,11 +83,11 @@ def main() -> None:
     prepared = draw("rendered_heads", **RECIPE)
     torch.manual_seed(0)
     runs, weights = [], None
-    for number, stage in enumerate(STAGES, start=1):
+    for stage in STAGES:
         network = HeadNetwork(stage[0])
         if weights:
             network.load_state_dict(weights)
-        runs.append(train(network, prepared, number, *stage))
+        runs.append(train(network, prepared, *stage))
         weights = weights_of(network)
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()

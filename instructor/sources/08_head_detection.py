@@ -34,8 +34,8 @@
 # face detection, because hair and the outline of the head can tell a fake, and because people turn away.
 
 # %% tags=["parameters"]
-dataset = "rendered_heads"  # scenes with a box around each head
-cropped = "rendered_merged"  # real and fake pictures whose heads are cut out
+annotated = "rendered_heads"  # scenes with a box around each head
+dataset = "rendered_merged"  # real and fake pictures whose heads are cut out
 weights = (
     "auto"  # ImageNet's backbone; "none", or "reference": our detector, trained on drawn scenes
 )
@@ -45,7 +45,7 @@ phase_1_batch = 32
 phase_2_epochs = 9  # published are 50 times 10,000 batches
 phase_2_batch = 4
 learning_rate = 0.001  # of AdamW in phase 1; a tenth of it in phase 2
-cut_pictures = 2000  # of the test split of `cropped`, at most
+cut_pictures = 2000  # of the test split of `dataset`, at most
 seed = 0
 
 # %%
@@ -85,7 +85,7 @@ lesson = Lesson("08_head_detection")
 # have drawn them so?
 
 # %%
-prepared = load_dataset(dataset)
+prepared = load_dataset(annotated)
 tested = scenes(prepared, "test")
 for split in ("train", "val", "test"):
     of_split = scenes(prepared, split)
@@ -107,7 +107,7 @@ caption = plots.plot_boxes(
     [picture_of(scene) for scene in shown],
     [{"heads": scene.boxes} for scene in shown],
     [", ".join(scene.poses) for scene in shown],
-    f"Scenes of {dataset}, test",
+    f"Scenes of {annotated}, test",
 )
 
 # %% [markdown]
@@ -376,7 +376,7 @@ def train(phase, epochs, batch_size, rate):
         None,
         folder=lesson.folder / phase,
         name=f"efficientdet_d0_{phase}",
-        dataset_name=dataset,
+        dataset_name=annotated,
         epochs=epochs,
         batch_size=batch_size,
         optimizer={"name": "AdamW", "params": {"lr": rate, "weight_decay": 1e-4}},
@@ -679,7 +679,7 @@ for title, table in tables.items():
         f"EfficientDet-D0 after {title}, mAP@0.5",
         interval.value,
         published=f"govi_heads_{title.replace(' ', '_')}_map_50",
-        dataset=dataset,
+        dataset=annotated,
         edition=prepared.edition,
         split="test",
         metric="map_50",
@@ -689,7 +689,7 @@ for title, table in tables.items():
         weights=str(network.origin),
         seed=seed,
     )
-caption = plots.plot_precision_recall(tables, f"Precision and recall on {dataset}, test")
+caption = plots.plot_precision_recall(tables, f"Precision and recall on {annotated}, test")
 
 # %% [markdown]
 # With one class, mAP ("mean" average precision, over classes) is that one average. The report's 0.85 and 0.88 are on
@@ -757,7 +757,7 @@ for name, table in compared.items():
     }
     alarms = int((~table["head"]).sum())
     print(f"{name}: {alarms} boxes that are no head, of {int(table['score'].notna().sum())}")
-caption = plots.plot_recalls(recalls, f"Recall by view on {dataset}, test")
+caption = plots.plot_recalls(recalls, f"Recall by view on {annotated}, test")
 
 # %% [markdown]
 # Which of them is better at what may only be said from the same heads: the difference of found or not, head by head, with
@@ -779,7 +779,7 @@ for name, table in compared.items():
     lesson.record(
         f"{name}, recall of heads that are not frontal",
         interval.value,
-        dataset=dataset,
+        dataset=annotated,
         edition=prepared.edition,
         split="test",
         metric="recall, middle of the box in the head",
@@ -825,13 +825,13 @@ print(f"  photographs in which one of its boxes holds YuNet's face: {reference['
 # %% [markdown]
 # ## 7 · The cropped data set
 #
-# Now the detector cuts a data set: some test pictures of `cropped`, real and fake. A crop is a square, 1.3 times as long as
+# Now the detector cuts a data set: some test pictures of `dataset`, real and fake. A crop is a square, 1.3 times as long as
 # the box. A picture without a head is left out, and every head is a row with its picture's label. `course data prepare
 # rendered_cropped` does the same with all of `rendered_merged`, by our own detector, and `course data crop NAME --by heads`
 # with any data set.
 
 # %%
-merged = load_dataset(cropped)
+merged = load_dataset(dataset)
 chosen = merged.split("test")
 chosen = chosen.sample(min(cut_pictures, len(chosen)), random_state=seed).sort_values("path")
 
@@ -861,7 +861,7 @@ for kind, interval in left_by_kind.items():
 lesson.record(
     "pictures left out of the cropped data set",
     fates["left_out"].mean(),
-    dataset=cropped,
+    dataset=dataset,
     split="test",
     metric="share of pictures",
     model="efficientdet_d0",
