@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torchvision.ops import box_iou
 
-from course_utils.data.faces import FaceDetector
+from course_utils.data.faces import Face, FaceDetector
 from course_utils.data.head_scenes import Scene
 from course_utils.data.pictures import open_prepared
 from course_utils.intervals import Interval, bootstrap
@@ -18,15 +18,23 @@ OVERLAP = 0.5  # the least intersection over union of a hit, as in mAP@0.5
 RECALLS = np.linspace(0, 1, 101)  # at which COCO reads a precision–recall curve
 
 
+def look(detector: FaceDetector, scenes: Sequence[Scene], root: Path) -> list[list[Face]]:
+    """Return what a detector finds in each scene; `root` is the folder that their paths are relative to."""
+    return [detector.detect(np.asarray(open_prepared(root / scene.path))) for scene in scenes]
+
+
 def match(
-    detector: FaceDetector, scenes: Sequence[Scene], root: Path, by: Literal["overlap", "centre"] = "overlap"
+    scenes: Sequence[Scene],
+    found: Sequence[Sequence[Face]],
+    threshold: float = 0.0,
+    by: Literal["overlap", "centre"] = "overlap",
 ) -> pd.DataFrame:
-    """Look for heads in scenes and match what is found, the surest first, with what is there, one to one.
+    """Match what was found in scenes, the surest first, with the heads that are there, one to one.
 
     Args:
-        detector: any.
         scenes: pictures with their heads.
-        root: the folder that their paths are relative to.
+        found: what was found in each, see `look`.
+        threshold: what has a lower score was not found.
         by: what a hit is. "overlap": an intersection over union of a half or more; "centre": the middle of
             what was found lies in the head, which is fair to detectors whose boxes are of faces.
 
@@ -36,13 +44,13 @@ def match(
         `pose` ("" for a false alarm).
     """
     rows = []
-    for scene in scenes:
-        found = detector.detect(np.asarray(open_prepared(root / scene.path)))
-        boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
+    for scene, all_found in zip(scenes, found, strict=True):
+        faces = sorted((face for face in all_found if face.score >= threshold), key=lambda face: -face.score)
+        boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
         fits = _overlaps(boxes, scene.boxes) if by == "overlap" else _centres(boxes, scene.boxes)
         there = {"path": scene.path, "group": scene.group}
         left = set(range(len(scene.boxes)))
-        for face, fit in zip(found, fits, strict=True):
+        for face, fit in zip(faces, fits, strict=True):
             best = max((head for head in left if fit[head] > 0), key=lambda head: fit[head], default=None)
             left.discard(best)
             rows.append({**there, "score": face.score, **_head(scene, best)})

@@ -12,11 +12,11 @@ import torch
 from more_people import draw
 
 from course_utils import doctor, paths
-from course_utils.data.faces import FaceDetector, Haar, find_pointer, middle_face
-from course_utils.data.head_scenes import SceneDataset, scenes
+from course_utils.data.faces import Face, FaceDetector, Haar, find_pointer, middle_face
+from course_utils.data.head_scenes import Scene, SceneDataset, scenes
 from course_utils.data.pictures import open_prepared
 from course_utils.data.prepare import PreparedDataset, load_dataset
-from course_utils.detections import average_precision, best_threshold, match
+from course_utils.detections import average_precision, best_threshold, look, match
 from course_utils.history import Run
 from course_utils.intervals import share_interval
 from course_utils.models.head_detector import REFERENCE, AnchorGrid, HeadDetector, HeadNetwork
@@ -50,9 +50,9 @@ def train(network: HeadNetwork, prepared: PreparedDataset, side: int, epochs: in
     return trainer.fit()
 
 
-def recalls(detector: FaceDetector, prepared: PreparedDataset) -> dict[str, str]:
-    """Return the share of test heads that hold the middle of a box, by view, with intervals over films."""
-    matched = match(detector, scenes(prepared, "test"), prepared.root, by="centre")
+def recalls(there: list[Scene], found: list[list[Face]], threshold: float = 0.0) -> dict[str, str]:
+    """Return the share of heads that hold the middle of a box, by view, with intervals over films."""
+    matched = match(there, found, threshold, by="centre")
     heads = matched[matched["head"]]
     return {
         pose: str(share_interval(part["score"].notna().to_numpy(float), part["group"]))
@@ -97,24 +97,27 @@ def main() -> None:
     side = STAGES[-1][0]
     network = HeadNetwork(side, "reference")
     eager = HeadDetector(network, threshold=0.01)
-    validated = match(eager, scenes(prepared, "val"), prepared.root)
+    validation = scenes(prepared, "val")
+    validated = match(validation, look(eager, validation, prepared.root))
+    threshold = best_threshold(validated)
     unseen = load_dataset("rendered_heads")
-    tested = match(eager, scenes(unseen, "test"), unseen.root)
-    detector = HeadDetector(network, best_threshold(validated))
+    there = scenes(unseen, "test")
+    found = look(eager, there, unseen.root)
+    of_faces = {one.name: look(one, there, unseen.root) for one in (find_pointer(), Haar())}
     about = {
         "dataset": prepared.name,
         "recipe": prepared.manifest.generate.model_dump(mode="json"),
         "image_size": side,
         "training_scenes": len(scenes(prepared, "train")),
-        "threshold": detector.threshold,
+        "threshold": threshold,
         "val_map_50": round(average_precision(validated).value, 4),
-        "test_map_50": str(average_precision(tested)),
+        "test_map_50": str(average_precision(match(there, found))),
         "tested_on": unseen.name,
         "recall": {
-            name: recalls(one, unseen)
-            for name, one in (("head detector", detector), ("YuNet", find_pointer()), ("Haar", Haar()))
+            "head detector": recalls(there, found, threshold),
+            **{name: recalls(there, faces) for name, faces in of_faces.items()},
         },
-        "photographs": photographs(detector),
+        "photographs": photographs(HeadDetector(network, threshold)),
         "stages": [
             {"image_size": size, "epochs": epochs, "train_loss": run.train_loss, "val_loss": run.val_loss}
             for (size, epochs, _), run in zip(STAGES, runs, strict=True)

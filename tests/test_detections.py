@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from course_utils.data.faces import Face
 from course_utils.data.head_scenes import Scene
-from course_utils.detections import average_precision, best_threshold, match, precision_recall
+from course_utils.detections import average_precision, best_threshold, look, match, precision_recall
 
 
 class Known:
@@ -96,7 +96,8 @@ def coco_average_precision(boxes, found):
 @pytest.mark.parametrize("seed", range(4))
 def test_average_precision_is_that_of_coco(tmp_path, seed):
     boxes, found = random_case(seed)
-    matched = match(Known(found), write_scenes(tmp_path, boxes), tmp_path)
+    scenes = write_scenes(tmp_path, boxes)
+    matched = match(scenes, look(Known(found), scenes, tmp_path))
     assert matched["head"].sum() == sum(map(len, boxes))
     assert matched["score"].notna().sum() == sum(map(len, found))
     interval = average_precision(matched)
@@ -107,7 +108,8 @@ def test_average_precision_is_that_of_coco(tmp_path, seed):
 def test_a_head_is_matched_once_by_the_surest_and_one_missed_has_no_score(tmp_path):
     head = [10, 10, 40, 50]
     found = [[([11, 10, 40, 50], 0.6), (head, 0.9)], []]
-    matched = match(Known(found), write_scenes(tmp_path, [[head], [head]]), tmp_path)
+    scenes = write_scenes(tmp_path, [[head], [head]])
+    matched = match(scenes, look(Known(found), scenes, tmp_path))
     rows = matched[["path", "score", "head", "number", "pose"]].values.tolist()
     assert rows[0] == ["0.png", 0.9, True, 0, "Frontal"]
     assert rows[1] == ["0.png", 0.6, False, -1, ""]
@@ -116,16 +118,17 @@ def test_a_head_is_matched_once_by_the_surest_and_one_missed_has_no_score(tmp_pa
 
 def test_by_the_centre_a_face_finds_its_head_and_overlap_would_not(tmp_path):
     scenes = write_scenes(tmp_path, [[[10, 10, 50, 60], [40, 10, 80, 60]]])
-    face = Known([[([20, 35, 40, 58], 0.9), ([0, 0, 8, 8], 0.8)]])
-    assert match(face, scenes, tmp_path)["score"].notna().equals(pd.Series([True, True, False, False]))
-    matched = match(face, scenes, tmp_path, by="centre")
-    assert matched["number"].tolist() == [0, -1, 1]
+    found = look(Known([[([20, 35, 40, 58], 0.9), ([0, 0, 8, 8], 0.8)]]), scenes, tmp_path)
+    assert match(scenes, found)["score"].notna().equals(pd.Series([True, True, False, False]))
+    assert match(scenes, found, by="centre")["number"].tolist() == [0, -1, 1]
+    assert match(scenes, found, 0.85, by="centre")["number"].tolist() == [0, 1]
 
 
 def test_a_curve_begins_at_the_surest_and_the_threshold_keeps_what_is_best(tmp_path):
     head = [10, 10, 40, 50]
     found = [[(head, 0.935)], [(head, 0.8)], [([60, 60, 70, 70], 0.3)]]
-    matched = match(Known(found), write_scenes(tmp_path, [[head], [head], []]), tmp_path)
+    scenes = write_scenes(tmp_path, [[head], [head], []])
+    matched = match(scenes, look(Known(found), scenes, tmp_path))
     curve = precision_recall(matched)
     assert curve["recall"].tolist() == [0.5, 1, 1]
     assert curve["precision"].tolist() == pytest.approx([1, 1, 2 / 3])
@@ -133,5 +136,5 @@ def test_a_curve_begins_at_the_surest_and_the_threshold_keeps_what_is_best(tmp_p
 
 
 def test_nothing_found_is_zero(tmp_path):
-    matched = match(Known([[]] * 9), write_scenes(tmp_path, [[[1, 1, 9, 9]]] * 9), tmp_path)
-    assert average_precision(matched).value == 0
+    scenes = write_scenes(tmp_path, [[[1, 1, 9, 9]]] * 9)
+    assert average_precision(match(scenes, [[]] * 9)).value == 0

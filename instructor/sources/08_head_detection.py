@@ -67,7 +67,7 @@ from course_utils.data.pictures import open_prepared
 from course_utils.data.prepare import load_dataset
 from course_utils.data.samples import sample_table
 from course_utils.detections import average_precision as library_average_precision
-from course_utils.detections import best_threshold, match
+from course_utils.detections import best_threshold, look, match
 from course_utils.intervals import mean_interval, share_interval
 from course_utils.lesson import Lesson
 from course_utils.models.freezing import freeze_batch_norm
@@ -385,16 +385,16 @@ def train(phase, epochs, batch_size, rate):
     return trainer.fit()
 
 
-def tested_table(by="overlap", detector=None):
-    """Match what a detector, or else the network, finds in the test scenes with what is there."""
-    return match(detector or HeadDetector(network, 0.01), tested, prepared.root, by)
+def look_at(scenes_of_split):
+    """Return what the network finds in scenes, however unsure it is of it."""
+    return look(HeadDetector(network, 0.01), scenes_of_split, prepared.root)
 
 
 if not random_start:
     network.backbone.requires_grad_(False)
     freeze_batch_norm(network.backbone)
 phase_1 = train("phase_1", phase_1_epochs, phase_1_batch, learning_rate)
-tables = {"phase 1": tested_table()}
+tables = {"phase 1": match(tested, look_at(tested))}
 
 # %% [markdown]
 # For phase 2 everything shall learn, with small batches. Batch normalisation subtracts the mean of the batch and divides
@@ -480,7 +480,8 @@ keep_statistics = lesson.go_on_with(
 # %%
 keep_statistics(network)
 phase_2 = train("phase_2", phase_2_epochs, phase_2_batch, learning_rate / 10)
-tables["phase 2"] = tested_table()
+found_by_network = look_at(tested)
+tables["phase 2"] = match(tested, found_by_network)
 for title, run in (("phase 1", phase_1), ("phase 2", phase_2)):
     losses = ", ".join(f"{loss:.3f}" for loss in run.val_loss)
     print(f"{title}: validation loss by epoch {losses}; kept is epoch {run.best_epoch}")
@@ -565,8 +566,8 @@ suppress = lesson.go_on_with("suppress", suppress, check_suppress, course_suppre
 # by you. Right: what stays. Where people stand close, what does a bound of 0.5 risk?
 
 # %%
-validated = match(HeadDetector(network, 0.01), scenes(prepared, "val"), prepared.root)
-threshold = best_threshold(validated)
+validation = scenes(prepared, "val")
+threshold = best_threshold(match(validation, look_at(validation)))
 print(f"threshold, where precision and recall on val are best together: {threshold:.2f}")
 crowded = max(tested, key=lambda scene: len(scene.boxes))
 square, scale = fit_into(picture_of(crowded), image_size)
@@ -708,12 +709,11 @@ wrong = final[
 by_mistakes = wrong["path"].value_counts()
 shown = sorted(tested, key=lambda scene: -by_mistakes.get(scene.path, 0))[:6]
 pictures = [picture_of(scene) for scene in shown]
-found = [[face.box for face in detector.detect(picture)] for picture in pictures]
 caption = plots.plot_boxes(
     pictures,
     [
-        {"heads": scene.boxes, "found": np.array(boxes)}
-        for scene, boxes in zip(shown, found, strict=True)
+        {"heads": scene.boxes, "found": np.array([face.box for face in detector.detect(picture)])}
+        for scene, picture in zip(shown, pictures, strict=True)
     ],
     [", ".join(scene.poses) for scene in shown],
     f"The test scenes with the most mistakes, of {by_mistakes.size} with any",
@@ -731,9 +731,10 @@ caption = plots.plot_boxes(
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # which detectors there are is printed
     face_detectors = {one.name: one for one in (find_detector(), Haar())}
-detectors = {"head detector": detector, **face_detectors}
-print("compared:", ", ".join(detectors))
-compared = {name: tested_table("centre", one) for name, one in detectors.items()}
+compared = {"head detector": match(tested, found_by_network, threshold, by="centre")}
+for name, one in face_detectors.items():
+    compared[name] = match(tested, look(one, tested, prepared.root), by="centre")
+print("compared:", ", ".join(compared))
 VIEWS = {"Frontal": "frontal", "Left": "profile", "Right": "profile", "Rear": "from behind"}
 
 

@@ -166,6 +166,19 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_table(people, mo
     assert (resumed.root / "samples.parquet").read_bytes() == table
 
 
+def test_the_course_s_own_detector_cuts_where_it_is_asked_for(people, monkeypatch):
+    monkeypatch.setattr(
+        "course_utils.data.prepare.find_detector", lambda: pytest.fail("faces were looked for")
+    )
+    monkeypatch.setattr("course_utils.data.prepare.find_head_detector", Renamed)
+    heads = crop("heads", "people", "heads", progress=False)
+    assert len(heads.samples) == 44
+    assert load_manifest("heads").detector == "heads"
+    assert load_dataset("heads").samples.equals(heads.samples)
+    for shipped in ("cvcs_cropped_dfd", "rendered_cropped"):
+        assert load_manifest(shipped).detector == "heads"
+
+
 def test_no_head_anywhere_or_a_taken_name_is_told(people, monkeypatch):
     with pytest.raises(CourseError, match="a data set lfw already"):
         crop("lfw", "people", progress=False)

@@ -45,7 +45,7 @@ def found():
     answers, targets = map(torch.stack, zip(*encoded, strict=True))
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     freeze_batch_norm(network)  # two pictures have no statistics
-    for _ in range(60):
+    for _ in range(100):
         optimizer.zero_grad()
         loss = (detection_losses(network(batch), answers, targets) / (answers.sum(dim=1) + 1)).mean()
         loss.backward()
