@@ -138,6 +138,7 @@ def find_detector() -> FaceDetector:
     here = sorted((root / "weights").glob("*yunet*.onnx")) if root else []
     if here:
         return YuNet(here[-1])
+    pooch.get_logger().setLevel("WARNING")  # or what it fetches is told among a notebook's errors
     try:
         folder = paths.writable_cache() / "weights"
         file = pooch.retrieve(YUNET_URL, f"sha256:{YUNET_SHA256}", Path(YUNET_URL).name, folder)
