@@ -106,7 +106,7 @@ read = cache(load_dataset)  # a table that several cells need is read once
 # </details>
 # <details><summary>Hint 2: the shape</summary>
 #
-# `super().__init__()`, two layers as attributes, and `forward(self, features)` in one line.
+# Two lines in `__init__` and one in `forward`.
 #
 # </details>
 
@@ -123,18 +123,20 @@ read = cache(load_dataset)  # a table that several cells need is read once
 class MidwaySeparable(nn.Module):
     """A separable convolution whose filters in space see `group_width` channels each."""
 
-    ### BEGIN SOLUTION
     def __init__(self, channels_in, channels_out, group_width):
         super().__init__()
+        ### BEGIN SOLUTION
         self.spatial = nn.Conv2d(
             channels_in, channels_in, 3, padding=1, groups=channels_in // group_width, bias=False
         )
         self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+        ### END SOLUTION
 
     def forward(self, features):
+        """Return B x D x H x W of features B x C x H x W."""
+        ### BEGIN SOLUTION
         return self.pointwise(self.spatial(features))
-
-    ### END SOLUTION
+        ### END SOLUTION
 
 
 # %%
