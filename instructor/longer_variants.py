@@ -102,6 +102,7 @@ def write(rows: list[dict], experiments: Path, **about: object) -> None:
         "description": DESCRIPTION,
         "recipes": {"rendered_synthetic": SYNTHETIC, "rendered_fakes": FORGED},
         **SETTINGS,
+        "seeds": sorted({row["seed"] for row in rows}),
         "precision": rows[0]["precision"],
         **about,
         "trainings": [one for one, _ in found],
