@@ -92,11 +92,14 @@ def training(row: dict, experiment: Path) -> tuple[dict, pd.DataFrame]:
 
 
 def write(rows: list[dict], experiments: Path, **about: object) -> None:
-    """Write the reference run of the trainings in `rows`: each, and the comparisons at equal seeds."""
+    """Write what came out of the trainings in `rows`, and comparisons of networks and of seeds."""
     order = list(dict.fromkeys(row["network"] for row in rows))
     rows = sorted(rows, key=lambda row: (order.index(row["network"]), row["seed"]))
     found = [training(row, experiments / row["folder"]) for row in rows]
-    tables = {(one["network"], one["seed"]): table for one, table in found}
+    tables = {
+        (one["network"], one["seed"]): table.assign(model=f"{one['network']}, seed {one['seed']},")
+        for one, table in found
+    }
     content = {
         "dataset": rows[0]["dataset"],
         "description": DESCRIPTION,
@@ -107,9 +110,12 @@ def write(rows: list[dict], experiments: Path, **about: object) -> None:
         **about,
         "trainings": [one for one, _ in found],
         "between_networks": [
-            f"seed {seed}: {compare(table, tables[order[0], seed])}"
+            str(compare(table, tables[order[0], seed]))
             for (network, seed), table in tables.items()
             if network != order[0] and (order[0], seed) in tables
+        ],
+        "between_seeds": [
+            str(compare(table, tables[network, 0])) for (network, seed), table in tables.items() if seed
         ],
     }
     paths.write_json(paths.repository() / "reference_runs" / "09_variants.json", content)

@@ -19,8 +19,8 @@
 # **The lesson in one sentence.** A network is changed in two places at once, trained once, and called better by a
 # thousandth; counting says what was changed, and a second training says what the thousandth is worth.
 #
-# The figure that will show it is a list of four networks, each trained from several seeds: the distance between dots of
-# one network, beside the distance between networks.
+# The figure that will show it is a list of trainings of four networks: the distance between two dots of one network that
+# differ in nothing but the seed, beside the distance between networks.
 #
 # | | |
 # |---|---|
@@ -972,8 +972,8 @@ print(f"early stopping and the trainer agree in {same.sum()} of {len(same)} trai
 chosen.style.format("{:.1f}", subset=[name for name in chosen if name.startswith("test")])
 
 # %% [markdown]
-# A longer run of ours, made by `python instructor/longer_variants.py`, has the four networks in several trainings each. What
-# choosing on test would have given it, over all of its trainings:
+# A longer run of ours, made by `python instructor/longer_variants.py`, trains the four networks on more pictures and for
+# longer. What choosing on test would have given it, over all of its trainings:
 
 # %%
 reference = json.loads(
@@ -1065,8 +1065,10 @@ spread = by_network["AUROC"].agg(["mean", "min", "max"])
 within, between = (spread["max"] - spread["min"]).max(), spread["mean"].max() - spread["mean"].min()
 print(f"largest distance between two seeds of one network: {within:.3f}")
 print(f"largest distance between the means of two networks: {between:.3f}")
-for line in reference["between_networks"]:
-    print(line)
+for kind in ("between_networks", "between_seeds"):
+    print(kind.replace("_", " "))
+    for line in reference[kind]:
+        print(f"  {line}")
 means = by_network.mean().drop(columns="seed").join(spread[["min", "max"]].add_prefix("AUROC, "))
 means.T.rename_axis("mean over seeds").style.format("{:.3f}")
 
@@ -1085,9 +1087,9 @@ means.T.rename_axis("mean over seeds").style.format("{:.3f}")
 # (a) Read from the table and the figure: learnt is a training loss clearly under 0.693; better than guessing is an interval
 # above 0.5. (b) Better would need the same verdict from each seed, and a distance of the means beyond that of two seeds. The
 # interval covers which people happened to be tested; the distance between seeds covers which training happened to be done;
-# neither covers other data or another length of training. If one network wins in one seed and not in the others, nothing is
-# shown; if it wins in all, it is shown for these pictures, this size and this length. (c) LightXception has 31 % fewer
-# parameters than Xception (14.4 against 20.8 million) and fewer multiply–accumulates: if no comparison shows it to be worse,
+# neither covers other data or another length of training. Where two seeds of *one* network lie as far apart as it and
+# another network, a paired comparison that says "better" is right about these two trainings and says nothing about the
+# networks; a network that was trained once has no spread to judge by. (c) LightXception has 31 % fewer parameters than Xception (14.4 against 20.8 million) and fewer multiply–accumulates: if no comparison shows it to be worse,
 # it is the one to hand over. If one shows so in all seeds, say what the difference is worth. (d) 2 and 4 change the
 # optimizer, 4 and 5 the learning rate, 2 and 6 the network (Midway against Light), 7 and 8 the batch, 2 and 3 the crop, 1
 # and 3 the network, 1 and 9 the number of epochs; 8 against 2 and 6 changes the network and the epochs, 8 against 9
