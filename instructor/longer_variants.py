@@ -97,7 +97,7 @@ def write(rows: list[dict], experiments: Path, **about: object) -> None:
     rows = sorted(rows, key=lambda row: (order.index(row["network"]), row["seed"]))
     found = [training(row, experiments / row["folder"]) for row in rows]
     tables = {
-        (one["network"], one["seed"]): table.assign(model=f"{one['network']}, seed {one['seed']},")
+        (one["network"], one["seed"]): table.assign(model=f"{one['network']} (seed {one['seed']})")
         for one, table in found
     }
     content = {
