@@ -118,7 +118,7 @@ def mean_of_classes_interval(values: np.ndarray, table: pd.DataFrame) -> Interva
             parts = [weights * (labels == label) for label in (0, 1)]
             return sum(part @ values / part.sum(axis=1) for part in parts) / 2
 
-    return _interval(table["group"], mean)
+    return bootstrap(table["group"], mean)
 
 
 def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:

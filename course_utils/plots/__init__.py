@@ -4,10 +4,9 @@ Each function shows a figure, prints one computed sentence under it, and returns
 the figure's alternative text. What a colour says, a line style, a marker or a hatch says as well.
 """
 
+from course_utils.plots.boxes import plot_boxes, plot_precision_recall, plot_recalls
 from course_utils.plots.choices import plot_choices
 from course_utils.plots.history import plot_history, plot_spread
-from course_utils.plots.boxes import plot_boxes, plot_precision_recall, plot_recalls
-from course_utils.plots.history import plot_history
 from course_utils.plots.maps import (
     overlay,
     plot_explanation_scores,
@@ -38,9 +37,9 @@ from course_utils.plots.trust import plot_reliability, plot_robustness, plot_sub
 __all__ = [
     "overlay",
     "plot_accuracies",
+    "plot_boxes",
     "plot_by_class",
     "plot_choices",
-    "plot_boxes",
     "plot_class_balance",
     "plot_det",
     "plot_detectors",

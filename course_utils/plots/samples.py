@@ -146,8 +146,8 @@ def plot_by_class(
         figure,
         f"{title}, means of {len(parts[0]):,} real and {len(parts[1]):,} fake pictures. They are farthest"
         f" apart at {places[widest]:.3g} ({along}): that of fakes is {abs(apart[widest]):.2f} standard"
-        f" deviations {'higher' if apart[widest] > 0 else 'lower'}. The largest of {len(places)} differences is"
-        f" about {by_chance:.2f} by chance alone.",
+        f" deviations {'higher' if apart[widest] > 0 else 'lower'}. The largest of {len(places)} differences"
+        f" is about {by_chance:.2f} by chance alone.",
     )
 
 

@@ -1010,6 +1010,142 @@ MUTANTS = [
         (3,),
     ),
     Mutant("top-k", "the first block alone", {"        start += len(block)\n": "        break\n"}, (1, 2, 3)),
+    Mutant("overlap", "boxes apart", {".clamp(min=0).prod": ".prod"}, (1,)),
+    Mutant(
+        "overlap",
+        "nothing over nothing",
+        {"torch.where(union > 0, shared / union.clamp(min=1e-12), 0.0)": "shared / union"},
+        (2,),
+    ),
+    Mutant(
+        "overlap", "the shared area counted twice", {"other_areas[None] - shared": "other_areas[None]"}, (0,)
+    ),
+    Mutant(
+        "overlap",
+        "the wrong way round",
+        {"shared / union.clamp(min=1e-12), 0.0)": "shared / union.clamp(min=1e-12), 0.0).T"},
+        (0,),
+    ),
+    Mutant(
+        "overlap",
+        "a pair each",
+        {
+            "[:, None, :2]": "[:3, :2]",
+            "[None, :, :2]": "[:, :2]",
+            "[:, None, 2:]": "[:3, 2:]",
+            "[None, :, 2:]": "[:, 2:]",
+            "dim=2": "dim=1",
+            "areas[:, None]": "areas[:3]",
+            "other_areas[None]": "other_areas",
+        },
+        (0, 1, 2),
+    ),
+    Mutant("decode", "x and y exchanged", {"ty, tx, th, tw = ": "tx, ty, th, tw = "}, (0,)),
+    Mutant("decode", "height and width exchanged", {"ty, tx, th, tw = ": "ty, tx, tw, th = "}, (1,)),
+    Mutant("decode", "moved by pixels", {"tx * width": "tx", "ty * height": "ty"}, (0,)),
+    Mutant("decode", "moved from the corner", {"(x0 + x1) / 2": "x0", "(y0 + y1) / 2": "y0"}, (0,)),
+    Mutant("decode", "no exponential", {"tw.exp()": "tw", "th.exp()": "th"}, (1, 2)),
+    Mutant("decode", "one plus t", {"tw.exp()": "(1 + tw)", "th.exp()": "(1 + th)"}, (1,)),
+    Mutant(
+        "decode",
+        "stretched only where it is not moved",
+        {
+            "half_width, half_height = ": "th, tw = th * (tx == 0), tw * (tx == 0)\n    half_width, half_height = "
+        },
+        (2,),
+    ),
+    Mutant(
+        "decode",
+        "y first",
+        {
+            "[x - half_width, y - half_height, x + half_width, y + half_height]": "[y - half_height, x - half_width, y + half_height, x + half_width]"
+        },
+        (0, 1),
+    ),
+    Mutant(
+        "keep-statistics",
+        "until the next train()",
+        {"            module.train = lambda mode=True, module=module: module": ""},
+        (0, 1),
+    ),
+    Mutant(
+        "keep-statistics",
+        "one kind alone",
+        {"isinstance(module, nn.BatchNorm2d)": "type(module) is nn.BatchNorm2d"},
+        (1,),
+    ),
+    Mutant(
+        "keep-statistics",
+        "subclasses alone",
+        {
+            "isinstance(module, nn.BatchNorm2d)": "isinstance(module, nn.BatchNorm2d) and type(module) is not nn.BatchNorm2d"
+        },
+        (0,),
+    ),
+    Mutant(
+        "keep-statistics",
+        "no momentum",
+        {
+            "module.eval()": "module.momentum = 0.0",
+            "            module.train = lambda mode=True, module=module: module": "",
+        },
+        (0, 1),
+    ),
+    Mutant("keep-statistics", "what was frozen stays frozen", {"    model.requires_grad_(True)\n": ""}, (2,)),
+    Mutant(
+        "keep-statistics",
+        "scale and shift frozen",
+        {"            module.eval()\n": "            module.eval().requires_grad_(False)\n"},
+        (2,),
+    ),
+    Mutant(
+        "suppress",
+        "by any surer box",
+        {
+            "for other in kept": "for other in scores.argsort(descending=True).tolist() if scores[other] > scores[number]"
+        },
+        (1,),
+    ),
+    Mutant("suppress", "the least sure first", {"descending=True": "descending=False"}, (0, 1, 2, 3)),
+    Mutant("suppress", "in the order of the boxes", {"return kept": "return sorted(kept)"}, (2,)),
+    Mutant("suppress", "exactly the bound goes", {"<= most": "< most"}, (3,)),
+    Mutant("suppress", "another bound", {"<= most": "<= 0.5"}, (0,)),
+    Mutant(
+        "suppress", "not without boxes", {"    kept = []\n": "    kept = [int(scores.argmax())][:0]\n"}, (3,)
+    ),
+    Mutant(
+        "average-precision",
+        "the precision as it is",
+        {"np.maximum.accumulate(precision[::-1])[::-1]": "precision"},
+        (0,),
+    ),
+    Mutant(
+        "average-precision",
+        "in the order given",
+        {'[np.argsort(-np.asarray(scores), kind="stable")]': ""},
+        (1,),
+    ),
+    Mutant(
+        "average-precision",
+        "over the heads that are found",
+        {"found / heads": "found / max(1, hits.sum())"},
+        (2,),
+    ),
+    Mutant(
+        "average-precision", "the last precision beyond the last recall", {"0.0)": "precision[-1])"}, (2, 3)
+    ),
+    Mutant(
+        "average-precision",
+        "not without boxes",
+        {"    found = np.cumsum(hits)\n": "    found = np.cumsum(hits)\n    found[-1:][0]\n"},
+        (3,),
+    ),
+    Mutant(
+        "average-precision",
+        "the steps of recall",
+        {"float(best[reached].mean())": "float(np.sum(best[:-1] * np.diff(recall, prepend=0)))"},
+        (0,),
+    ),
     Mutant(
         "midway-separable",
         "as many groups as a group has channels",
@@ -1680,6 +1816,66 @@ def top_k(query, blocks, k):
     best = heapq.nsmallest(k, candidates())
     return [row for _, row in best], [distance for distance, _ in best]
 """,
+    "overlap": """
+def overlap(boxes, others):
+    rows = []
+    for a in boxes.tolist():
+        row = []
+        for b in others.tolist():
+            width = min(a[2], b[2]) - max(a[0], b[0])
+            height = min(a[3], b[3]) - max(a[1], b[1])
+            shared = width * height if width > 0 and height > 0 else 0.0
+            union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+            row.append(shared / union if shared else 0.0)
+        rows.append(row)
+    return torch.tensor(rows).reshape(len(boxes), len(others))
+""",
+    "decode": """
+def decode(relative, anchors):
+    size = (anchors[:, 2:] - anchors[:, :2]).flip(1)  # height, width
+    middle = (anchors[:, 2:] + anchors[:, :2]).flip(1) / 2 + relative[:, :2] * size
+    half = size * relative[:, 2:].exp() / 2
+    return torch.cat([(middle - half).flip(1), (middle + half).flip(1)], dim=1)
+""",
+    "keep-statistics": """
+import types
+
+def stay(self, mode=True):
+    self.training = False
+    return self
+
+def keep_statistics(model):
+    for parameter in model.parameters():
+        parameter.requires_grad = True
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train = types.MethodType(stay, module)
+            module.train()
+    return model
+""",
+    "suppress": """
+def suppress(boxes, scores, most):
+    left, kept = list(range(len(boxes))), []
+    while left:
+        best = max(left, key=lambda number: float(scores[number]))
+        kept.append(best)
+        left.remove(best)
+        near = overlap(boxes[best][None], boxes)[0]
+        left = [number for number in left if not near[number] > most]
+    return torch.tensor(kept, dtype=torch.int64)
+""",
+    "average-precision": """
+def average_precision(scores, hits, heads):
+    ranked = [hit for _, hit in sorted(zip(scores, hits), key=lambda pair: -pair[0])]
+    points, found = [], 0
+    for rank, hit in enumerate(ranked, start=1):
+        found += int(hit)
+        points.append((100 * found, found / rank))
+    return sum(
+        max([precision for recall, precision in points if recall >= wanted * heads], default=0.0)
+        for wanted in range(101)
+    ) / 101
+""",
     "midway-separable": """
 class MidwaySeparable(nn.Sequential):
     def __init__(self, channels_in, channels_out, group_width):
@@ -1911,6 +2107,34 @@ def top_k(query, blocks, k):
     from course_utils import retrieval
     found = retrieval.search(query[None], np.concatenate(list(blocks)), k, measure="euclidean")
     return found.rows[0], found.scores[0]
+""",
+    "overlap": """
+def overlap(boxes, others):
+    return ops.box_iou(boxes, others).nan_to_num(0.0)
+""",
+    "decode": """
+def decode(relative, anchors):
+    from effdet.anchors import decode_box_outputs
+    return decode_box_outputs(relative, anchors[:, [1, 0, 3, 2]], output_xyxy=True)
+""",
+    "keep-statistics": """
+def keep_statistics(model):
+    from course_utils.models import freezing
+    model.requires_grad_(True)
+    freezing.freeze_batch_norm(model)
+""",
+    "suppress": """
+def suppress(boxes, scores, most):
+    from torchvision.ops import nms
+    return nms(boxes, scores, most).tolist()
+""",
+    "average-precision": """
+def average_precision(scores, hits, heads):
+    from course_utils import detections
+    rows = [{"score": score, "head": bool(hit)} for score, hit in zip(scores, hits)]
+    rows += [{"score": np.nan, "head": True}] * (heads - int(np.sum(hits)))
+    table = pd.DataFrame(rows, columns=["score", "head"]).assign(group="all")
+    return detections.average_precision(table.astype({"score": float, "head": bool})).value
 """,
     "midway-separable": """
 class MidwaySeparable(nn.Module):
