@@ -20,6 +20,7 @@ with_solutions = pytest.mark.skipif(
     not paths.instructor().is_dir(), reason="a student release holds no solutions"
 )
 CHEAP = ("01", "02")
+pytestmark = pytest.mark.timeout(900)  # the first test of a run waits for all its notebooks
 CELL_SECONDS = 120
 
 
@@ -54,12 +55,12 @@ def few_rendered_pictures():
 
 @pytest.fixture(scope="module")
 def solved_run(places):
-    return run(runnable(), "tiny", {}, out=places / "solved")
+    return run(runnable(), "tiny", {}, out=places / "solved", jobs=2)
 
 
 @pytest.fixture(scope="module")
 def blank_run(places):
-    return run(read_notebooks(paths.notebooks()), "tiny", {}, out=places / "blank")
+    return run(read_notebooks(paths.notebooks()), "tiny", {}, out=places / "blank", jobs=2)
 
 
 def entry(folder, name):
