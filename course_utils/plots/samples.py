@@ -137,7 +137,7 @@ def plot_by_class(
     ):
         upper.plot(places, mean, line, color=colour, label=f"{name} ({len(part):,}), mean")
     lower.axhspan(-by_chance, by_chance, color=LINES, zorder=0, label="by chance")
-    lower.plot(places, apart, color=INK, linewidth=1.2, label="fake less real")
+    lower.plot(places, apart, color=INK, linewidth=1.2, label="fake minus real")
     upper.set(title=title, ylabel=quantity, xlim=(places[0], places[-1]))
     lower.set(xlabel=along, ylabel="difference\n(standard deviations)")
     figure.align_ylabels()
