@@ -4,6 +4,7 @@ Govi, Poppi & Marinelli (section 3) train it on HollywoodHeads. The network, its
 told against them are those of `effdet`, whose boxes are y0 x0 y1 x1; those of the course are x0 y0 x1 y1.
 """
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -53,7 +54,11 @@ class HeadNetwork(EfficientDet):
 
     def __init__(self, image_size: int = 512, weights: str | Path = "none") -> None:
         config = _config(image_size)
+        # effdet tells the root logger what it builds, and whoever is first to do so has all logs on stderr.
+        quiet = logging.NullHandler()
+        logging.root.addHandler(quiet)
         super().__init__(config, pretrained_backbone=False)
+        logging.root.removeHandler(quiet)
         if weights == "reference":
             weights = paths.repository() / "reference_runs" / f"{REFERENCE}.safetensors"
         if weights in ("auto", "none"):

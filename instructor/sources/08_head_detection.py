@@ -769,8 +769,12 @@ ours = heads_of(compared["head detector"])
 for name in face_detectors:
     theirs = heads_of(compared[name])
     difference = ours["found"].astype(float) - theirs["found"].astype(float)
-    for view in recalls[name]:
-        kept = ours["view"].eq(view) | (view == "all")
+    for view in (*recalls[name], "not frontal"):
+        kept = (
+            ours["view"].eq(view)
+            | (view == "all")
+            | ((view == "not frontal") & ours["view"].ne("frontal"))
+        )
         interval = mean_interval(difference[kept].to_numpy(), ours["group"][kept])
         print(f"{view}: head detector minus {name} {interval}")
 not_frontal = ours["view"] != "frontal"
