@@ -172,6 +172,14 @@ class HeadDetector:
 
 
 @cache
+def load_head_detector(image_size: int, weights: str | Path, threshold: float) -> HeadDetector:
+    """Return a detector with weights of `HeadNetwork`; the same object each time in a process.
+
+    A `functools.partial` of it can be sent to other processes, where a detector itself would be large.
+    """
+    return HeadDetector(HeadNetwork(image_size, weights), threshold)
+
+
 def find_head_detector() -> HeadDetector:
     """Return the course's own head detector, trained on drawn scenes; the same object each time.
 
@@ -184,7 +192,7 @@ def find_head_detector() -> HeadDetector:
             f"The head detector is trained, and reference_runs/{REFERENCE}.json with its weights is not here."
             " Work in a clone or a release of the course, which has it."
         )
-    return HeadDetector(HeadNetwork(known["image_size"], "reference"), known["threshold"])
+    return load_head_detector(known["image_size"], "reference", known["threshold"])
 
 
 def _config(image_size: int) -> object:

@@ -51,6 +51,7 @@ seed = 0
 # %%
 import json
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,12 @@ from course_utils.detections import best_threshold, look, match
 from course_utils.intervals import mean_interval, share_interval
 from course_utils.lesson import Lesson
 from course_utils.models.freezing import freeze_batch_norm
-from course_utils.models.head_detector import AnchorGrid, HeadDetector, HeadNetwork
+from course_utils.models.head_detector import (
+    AnchorGrid,
+    HeadDetector,
+    HeadNetwork,
+    load_head_detector,
+)
 from course_utils.training.detection import DetectionTrainer
 
 lesson = Lesson("08_head_detection")
@@ -841,11 +847,9 @@ chosen = merged.split("test")
 chosen = chosen.sample(min(cut_pictures, len(chosen)), random_state=seed).sort_values("path")
 
 
-def this_detector():
-    """Return the detector of this notebook, as cutting asks for it."""
-    return detector
-
-
+# Who cuts side by side loads the detector where it works.
+learnt = lesson.folder / "phase_2" / "best.safetensors"
+this_detector = partial(load_head_detector, image_size, learnt, threshold)
 heads_table, left_out, _ = cut_heads(
     chosen, merged.root, lesson.folder / "crops", this_detector, progress=False
 )
@@ -857,6 +861,8 @@ counts = fates.groupby(["kind", "method"])["left_out"].agg(["size", "sum"])
 counts["share"] = (counts["sum"] / counts["size"]).map("{:.1%}".format)
 print(counts.rename(columns={"size": "pictures", "sum": "left out"}).to_string())
 print(f"{len(chosen)} pictures became {len(heads_table)} crops; {len(without)} were left out")
+by_picture = heads_table["path"].str.rpartition("/")[0].value_counts()
+print(f"pictures of one person with more than one crop: {(by_picture > 1).sum()}")
 left_by_kind = {
     kind: share_interval(part["left_out"].to_numpy(float), part["group"])
     for kind, part in fates.groupby("kind")
@@ -918,7 +924,8 @@ else:
 # %% [markdown]
 # **Question 808 · what-cropping-does** (7 points, read by a person, about 25 minutes)
 #
-# (a) What share of the pictures is left out, by class and method? Is there a difference that your numbers support? (b) A
+# (a) What share of the pictures is left out, by class and method? Is there a difference that your numbers support? How many
+# pictures of one person gave more than one crop, and what does such a picture count for? (b) A
 # classifier is trained and tested on the crops, and reports an accuracy. Whom does that number not speak of, and in which
 # direction may it be wrong? (c) What did the picture of two people become? Where in a real data set does that happen, and what
 # would it do to training and to testing? Propose one remedy. (d) The report compares Xception on whole pictures with
@@ -929,7 +936,8 @@ else:
 #
 # <!-- BEGIN SOLUTION -->
 # (a) Read from the table; two shares differ where their intervals are apart, or a paired look says so, and where hardly any
-# picture is left out there is nothing to tell. (b) Of the pictures without a crop: people who are turned away, small, dark or
+# picture is left out there is nothing to tell. A picture with two crops of one head counts twice, and the second crop may show
+# half a head. (b) Of the pictures without a crop: people who are turned away, small, dark or
 # half hidden, and fakes so broken that no head is found in them. If those are harder, the number is too good; if fakes are
 # left out because they are bad, it may also be too bad. Whoever uses the system has to say something about them all the same,
 # and "no head found" is an answer that has to be counted. (c) Two crops, both labelled fake, though one shows a real head.
