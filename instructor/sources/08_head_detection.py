@@ -36,9 +36,7 @@
 # %% tags=["parameters"]
 annotated = "rendered_heads"  # scenes with a box around each head
 dataset = "rendered_merged"  # real and fake pictures whose heads are cut out
-weights = (
-    "auto"  # ImageNet's backbone; "none", or "reference": our detector, trained on drawn scenes
-)
+weights = "auto"  # ImageNet's backbone; "none"; or "reference", our trained detector
 image_size = 512  # pixels, side of the square that the network sees; a multiple of 128
 phase_1_epochs = 7  # passes over HollywoodHeads: published are 50 times 1,000 batches
 phase_1_batch = 32
@@ -862,7 +860,7 @@ counts["share"] = (counts["sum"] / counts["size"]).map("{:.1%}".format)
 print(counts.rename(columns={"size": "pictures", "sum": "left out"}).to_string())
 print(f"{len(chosen)} pictures became {len(heads_table)} crops; {len(without)} were left out")
 by_picture = heads_table["path"].str.rpartition("/")[0].value_counts()
-print(f"pictures of one person with more than one crop: {(by_picture > 1).sum()}")
+print(f"pictures with more than one crop: {(by_picture > 1).sum()}")
 left_by_kind = {
     kind: share_interval(part["left_out"].to_numpy(float), part["group"])
     for kind, part in fates.groupby("kind")
