@@ -49,7 +49,7 @@ def plot_boxes(
             _outline(axes, kinds[kind], outline, dash)
     kinds = list(boxes[0])
     lines = [
-        Rectangle((0, 0), 1, 1, facecolor="#8A939C", edgecolor=outline, linestyle=dash, linewidth=2)
+        Rectangle((0, 0), 1, 1, facecolor="#4D5966", edgecolor=outline, linestyle=dash, linewidth=2)
         for _, outline, dash in zip(kinds, OUTLINES, itertools.cycle(DASHES))
     ]
     figure.legend(lines, kinds, loc="outside lower center", ncols=len(kinds))
