@@ -10,7 +10,7 @@ from command_line import course
 from course_utils import paths
 
 COMMANDS = (
-    *("doctor", "run", "build", "report", "models", "lab", "test", "bench"),
+    *("doctor", "run", "build", "report", "predict", "models", "lab", "test", "bench"),
     *("release", "start", "validate", "update", "grade", "marks"),
     *("data list", "data show", "data prepare", "data check", "data audit", "data pack", "data unpack"),
     *("data merge", "data crop", "data export"),
