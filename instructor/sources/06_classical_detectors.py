@@ -810,8 +810,10 @@ caption = plots.plot_robustness(curves)
 # how the files were saved, which is a property of the collection rather than of forgery; if the number of keypoints did,
 # so may the words. If neither does, these two shortcuts are not the explanation; others remain. (c) Compression at quality 50
 # removes little of the middle frequencies and the same from both classes; halving removes all above a quarter wave a pixel,
-# which is where upsampling and blending show, so a spectrum that relied on these falls towards 0.5. SIFT works at the scale
-# of blobs and is made to bear both, so its AUROC should move little, and if it stood near 0.5 it had nothing to lose. (d)
+# which is where upsampling and blending show, so a spectrum that relied on these falls towards 0.5. SIFT is made to find
+# and match a keypoint again after either, so one would expect the words to hold. But the smallest keypoints, which are the
+# most, go with the fast waves: words that had learnt from fine structure lose it too, and the figure tells which of the two
+# it was. What stood near 0.5 had nothing to lose. (d)
 # Each camera, each resizing and each compression has a spectrum of its own, so that the spread within a class grows and the
 # forgery's trace drowns in it; a classifier may then learn the history of files. I expect less of the spectrum on
 # photographs, and no clear order. (e) The AUROC of 64 numbers and of the controls on the same test set, the paired
