@@ -503,8 +503,11 @@ def predictions(model, features, name, split="test"):
 
 
 def threshold_of(table):
-    """Return the score from which a classifier answers "fake": a distance of 0, or a probability of 0.5."""
-    return 0.5 if (table["score_kind"] == "probability").all() else 0.0
+    """Return the score from which a classifier answers "fake": a distance of 0, or a probability above 0.5."""
+    above_half = float(
+        np.nextafter(0.5, 1)
+    )  # at 0.5 itself, votes of trees being equal, it answers "real"
+    return above_half if (table["score_kind"] == "probability").all() else 0.0
 
 
 def accuracy_of(table):
