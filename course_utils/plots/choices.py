@@ -54,7 +54,7 @@ def plot_choices(choices: Mapping[str, Choice], constant: float) -> Caption:
         axes.set_xticks(accuracies.index, [f"{value:g}" for value in accuracies.index], fontsize=8.5)
         axes.minorticks_off()
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         told.append(
             f"{name}: {choice.line}, {accuracies.index.name} {choice.value:g}, with {chosen}; all"
             f" {accuracies.size} settings from {percent(accuracies.min().min())} to"
