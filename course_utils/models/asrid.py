@@ -248,16 +248,22 @@ class FrameNorm(nn.BatchNorm1d):
 
 
 def _mobilenet() -> nn.Module:
-    """Return MobileNetV3-Small, whose batch normalisation learns its averages over tens of steps.
+    """Return MobileNetV3-Small, whose batch normalisation knows its averages from the first batch on.
 
-    torchvision's takes hundreds (momentum 0.01), and a short training has not as many: what it learnt would
-    then be evaluated with averages of its beginning.
+    torchvision's takes hundreds of batches (momentum 0.01) to forget the variance 1 that it begins with, and
+    deep layers' own is a millionth of that: a short training would be evaluated with features of nothing.
     """
     backbone = mobilenet_v3_small()
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 0.1  # torch's own
+            module.register_forward_pre_hook(_average_what_was_seen)
     return backbone
+
+
+def _average_what_was_seen(layer: nn.BatchNorm2d, _inputs: tuple) -> None:
+    """Let the first ten batches count alike, and later ones as torch's own momentum has it."""
+    if layer.training:
+        layer.momentum = max(0.1, 1 / (int(layer.num_batches_tracked) + 1))
 
 
 def static_head(width: int) -> nn.Sequential:

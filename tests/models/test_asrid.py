@@ -26,10 +26,6 @@ def used(layers=1, **options):
     """A model whose normalisations know such frames, so that it tells one from another while evaluating."""
     torch.manual_seed(0)
     model = ASRID(layers=layers, **options)
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            layer.momentum = None  # the mean of all that it has seen, from the first on
-            layer.reset_running_stats()
     with torch.no_grad():
         for seed in range(12):
             model(clips(2, 4, seed))
