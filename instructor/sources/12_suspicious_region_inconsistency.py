@@ -527,15 +527,15 @@ best_constant = lesson.go_on_with(
 
 # %%
 shares = {
-    "half fake, as the challenge's test": [1, 0],
-    "as DFDC's training set": [1] * 100_000 + [0] * 19_154,
-    f"as the test videos of {dataset} here": list(
+    "half are fake": [1, 0],
+    "DFDC's training set": [1] * 100_000 + [0] * 19_154,
+    f"{dataset}, test": list(
         samples["test"].drop_duplicates(["method", "compression", "video"])["label"]
     ),
 }
 constants = {name: best_constant(labels) for name, labels in shares.items()}
 rows = [
-    {"": f"constant answer, {name}", "LogLoss": cost, "accuracy": accuracy}
+    {"": f"constant: {name}", "LogLoss": f"{cost:.4f}", "accuracy": f"{accuracy:.3f}"}
     for name, (_, cost, accuracy) in constants.items()
 ]
 for system, name in (("stanew", "StaNew"), ("stanew_mix", "StaNew + Mix")):
@@ -544,17 +544,12 @@ for system, name in (("stanew", "StaNew"), ("stanew_mix", "StaNew + Mix")):
             published[f"asrid_{system}_{size}_test_{what}"].value
             for what in ("log_loss", "accuracy")
         ]
-        rows.append(
-            {"": f"report, {name}, {size} data", "LogLoss": printed[0], "accuracy": printed[1]}
-        )
+        told = {"LogLoss": f"{printed[0]:.3f}", "accuracy": f"{printed[1]:.3f}"}
+        rows.append({"": f"report: {name}, {size} data", **told})
 for place in (1, 2, 3):
-    rows.append(
-        {
-            "": f"place {place} of the challenge",
-            "LogLoss": published[f"asrid_challenge_{place}_test_log_loss"].value,
-        }
-    )
-pd.DataFrame(rows).set_index("").round(3).fillna("")
+    cost = published[f"asrid_challenge_{place}_test_log_loss"].value
+    rows.append({"": f"challenge: place {place}", "LogLoss": f"{cost:.4f}", "accuracy": ""})
+pd.DataFrame(rows).set_index("")
 
 # %% [markdown]
 # **Question 1205 · published-losses** (7 points, read by a person, about 25 minutes)
