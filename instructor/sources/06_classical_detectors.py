@@ -34,6 +34,7 @@
 
 # %% tags=["parameters"]
 dataset = "rendered_fakes"  # "rendered_merged" is of the kind that the report made
+training_pictures = None  # how many are learnt from, at most; None is all
 words = 256  # of the codebook
 costs = [0.2, 0.5, 1, 1.5, 2, 2.5, 3]  # C of the support vector machine
 kernels = ["rbf", "linear", "poly"]  # rbf is the Gaussian one
@@ -77,7 +78,11 @@ lesson = Lesson("06_classical_detectors")
 
 # %%
 prepared = load_dataset(dataset)
-samples = pd.concat([prepared.split(split) for split in SPLITS], ignore_index=True)
+parts = {split: prepared.split(split) for split in SPLITS}
+if training_pictures is not None:  # a support vector machine's time grows with their square
+    count = min(training_pictures, len(parts["train"]))
+    parts["train"] = parts["train"].sample(count, random_state=seed).sort_index()
+samples = pd.concat(parts.values(), ignore_index=True)
 labels = samples["label"].to_numpy()
 rows = {split: np.flatnonzero(samples["split"] == split) for split in SPLITS}
 test = samples.iloc[rows["test"]]
