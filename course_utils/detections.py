@@ -6,8 +6,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import torch
-from torchvision.ops import box_iou
 
 from course_utils.data.faces import Face, FaceDetector
 from course_utils.data.head_scenes import Scene
@@ -115,6 +113,9 @@ def _read(recall: np.ndarray, precision: np.ndarray) -> float:
 
 def _overlaps(found: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Return the intersection over union of each pair, 0 where it is too little for a hit."""
+    import torch  # seconds, which a figure or the command line need not wait for
+    from torchvision.ops import box_iou
+
     overlaps = box_iou(torch.from_numpy(found), torch.from_numpy(there)).numpy()
     return np.where(overlaps >= OVERLAP, overlaps, 0)
 

@@ -19,6 +19,8 @@ NAMES = [notebook.name for notebook in read_notebooks(paths.notebooks())]
 with_solutions = pytest.mark.skipif(
     not paths.instructor().is_dir(), reason="a student release holds no solutions"
 )
+# The solved notebooks are minutes already. Where there are none, in a student release, these are all there is.
+long = [pytest.mark.slow] if paths.instructor().is_dir() else []
 CHEAP = ("01", "02")
 pytestmark = pytest.mark.timeout(900)  # the first test of a run waits for all its notebooks
 CELL_SECONDS = 120
@@ -75,7 +77,7 @@ def test_the_solved_notebook_completes_with_the_students_answers(solved_run, nam
     assert results["course_versions_used"] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=long) for name in NAMES])
 def test_run_all_of_the_blank_notebook_reaches_its_end(blank_run, name):
     assert entry(blank_run, name)["state"] == "completed", entry(blank_run, name)["error"]
     executed = nbformat.read(blank_run / f"{name}.ipynb", as_version=4)

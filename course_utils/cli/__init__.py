@@ -5,6 +5,7 @@ Exit codes: 0 all well, 1 a run failed or a check found something, 2 wrong use.
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,6 @@ def run(  # noqa: PLR0917 (typer takes each option as a parameter)
 ) -> None:
     """Run notebooks through papermill and write the report; exit 1 if any did not complete."""
     from course_utils.notebooks.catalogue import choose
-    from course_utils.notebooks.report import write_report
     from course_utils.notebooks.run import read_run, runnable
     from course_utils.notebooks.run import run as run_notebooks
 
@@ -109,6 +109,8 @@ def run(  # noqa: PLR0917 (typer takes each option as a parameter)
             cell_timeout=timeout,
             tell=tell,
         )
+    from course_utils.notebooks.report import write_report  # its figures' libraries take seconds
+
     entries = read_run(folder)["notebooks"]
     table = Table("notebook", "state", "seconds", "peak MB", title=f"{folder}")
     for entry in entries:
@@ -227,8 +229,11 @@ def lab() -> None:
 
 @app.command()
 def test(slow: Annotated[bool, typer.Option("--slow", help="The long tests instead.")] = False) -> None:
-    """Run the test suite."""
-    _hand_over([sys.executable, "-m", "pytest", "-m", "slow" if slow else "not slow"])
+    """Run the test suite, on several cores."""
+    # A file's tests stay together, for they share what took long to make.
+    workers = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", "-m", "slow" if slow else "not slow", *workers]
+    _hand_over(command, OMP_NUM_THREADS="1")
 
 
 @app.command()
@@ -239,8 +244,10 @@ def bench() -> None:
     _hand_over([sys.executable, "-m", "benchmarks"])
 
 
-def _hand_over(command: list[str]) -> None:
-    code = subprocess.run(command, cwd=paths.repository(), check=False).returncode
+def _hand_over(command: list[str], **environment: str) -> None:
+    code = subprocess.run(
+        command, cwd=paths.repository(), env=os.environ | environment, check=False
+    ).returncode
     raise typer.Exit(0 if code == 0 else 1)
 
 

@@ -110,8 +110,12 @@ def test_garbage_earns_nothing_and_stops_no_judge(identity):
     notebook, question = QUESTIONS[identity]
     inputs = json.loads(json.dumps(question.draw(np.random.default_rng(0))))
     (ran,) = run(question, notebook, [course_answer(identity)], [inputs])
-    for garbage in GARBAGE:
-        for outputs in nested(ran.outputs[0], garbage):
+    for number, garbage in enumerate(GARBAGE):
+        # In each place stands every third kind of garbage, in the next place the kinds after those: some
+        # judges take a second each time.
+        for place, outputs in enumerate(nested(ran.outputs[0], garbage)):
+            if (number + place) % 3:
+                continue
             # The contract names what a judge may raise.
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 criteria = question.judge(inputs, outputs)

@@ -45,7 +45,7 @@ def build(folder, options=None, data=None, **changes):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_every_variant_can_learn_sixteen_videos_by_heart(tmp_path, options):
     train = Flickering()
-    run = build(tmp_path, options, (train, train), epochs=12).fit()
+    run = build(tmp_path, options, (train, train), epochs=16).fit()
     assert min(run.val_loss) < 0.1
     assert max(run.val_acc) == 100
 
