@@ -115,7 +115,7 @@ class ResNetFeatures(NetworkFeatures):
         network.fc = nn.Identity()
         initialise(network, weights, IMAGENET, head="fc")
         self.origin = network.origin
-        super().__init__(network.to(device), _whole_pictures)
+        super().__init__(network.to(device, memory_format=torch.channels_last), _whole_pictures)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from course_utils.models.pretrained import Origin, Published, initialise, load_w
 
 COARSEST = 128  # pixels between the anchors of the coarsest level
 SAME_HEAD = 0.5  # intersection over union from which two boxes are taken for one head
+CANDIDATES = 1000  # the surest anchors, which may become heads
+MOST_HEADS = 100  # of a picture, as many as COCO's evaluation looks at
 YXYX = [1, 0, 3, 2]
 REFERENCE = "08_head_detector"  # in reference_runs/: our own weights, and what is known of them
 
@@ -114,7 +116,7 @@ class AnchorGrid:
         return (classes == 0).float(), torch.cat([level.reshape(-1, 4) for level in targets])
 
     def decode(self, output: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-        """Return the heads that a network found in one picture, the surest first.
+        """Return the heads that a network found in one picture, the surest first, 100 at most.
 
         Args:
             output: N x 5, of `HeadNetwork`.
@@ -123,12 +125,12 @@ class AnchorGrid:
         Returns:
             Boxes (n x 4, x0 y0 x1 y1 in pixels, within the square) and scores (n).
         """
-        scores = output[:, 0].sigmoid()
-        sure = scores >= threshold
-        boxes = decode_box_outputs(output[sure, 1:], self.boxes[sure][:, YXYX], output_xyxy=True)
+        scores, surest = output[:, 0].sigmoid().topk(min(CANDIDATES, len(output)))
+        scores, surest = scores[scores >= threshold], surest[scores >= threshold]
+        boxes = decode_box_outputs(output[surest, 1:], self.boxes[surest][:, YXYX], output_xyxy=True)
         boxes = clip_boxes_to_image(boxes, (self.image_size, self.image_size))
-        kept = nms(boxes, scores[sure], SAME_HEAD)
-        return boxes[kept], scores[sure][kept]
+        kept = nms(boxes, scores, SAME_HEAD)[:MOST_HEADS]
+        return boxes[kept], scores[kept]
 
 
 def detection_losses(output: Tensor, answers: Tensor, targets: Tensor) -> Tensor:
