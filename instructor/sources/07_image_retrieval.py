@@ -57,6 +57,7 @@ from sklearn.metrics import average_precision_score
 from course_utils import plots, recognition
 from course_utils.data.pictures import open_rgb
 from course_utils.data.prepare import load_dataset
+from course_utils.errors import CourseError
 from course_utils.intervals import compare_means, share_interval
 from course_utils.lesson import Lesson
 from course_utils.retrieval import (
@@ -584,6 +585,11 @@ print(f"by the squared distance of vectors of length 1 {after['average_precision
 
 # %%
 clips = load_dataset(dataset)
+if (clips.samples["video"] == "").all():
+    raise CourseError(
+        f"{dataset} holds single pictures, and this section searches frames of clips. Set dataset to videos,"
+        " such as rendered; the photographs to search are those of the parameter people."
+    )
 frames = clips.samples.sort_values(["group", "method", "video", "frame"])
 frames = frames[frames["compression"] == compression] if compression else frames
 frames = frames[frames["group"].isin(frames["group"].unique()[:pairs])]
