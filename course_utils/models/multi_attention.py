@@ -10,6 +10,7 @@ from torch.nn import functional
 
 SHALLOW, MIDDLE = 2, 9  # layers of MobileNet after which a side is 1/4 and 1/16 of the picture's
 SHALLOW_CHANNELS, MIDDLE_CHANNELS, DEEP_CHANNELS = 16, 48, 576
+# Margins of the paper, section 4.2; the defaults of its public code are 0.01, 0.02 and 1.
 INNER_MARGINS = (0.05, 0.1)  # how far a region of a real, and of a fake, may be from its centre
 OUTER_MARGIN = 0.2  # how far apart the centres of two regions are to be
 MOMENTUM = 0.05  # of the centres; theirs shrinks by a tenth each epoch
