@@ -70,6 +70,7 @@ class HeadNetwork(EfficientDet):
             load_weights(Path(weights), self)
             self.origin = Origin(f"{Path(weights).name}, SHA-256 {digest(Path(weights))[:16]}")
         self.image_size = image_size
+        self.to(memory_format=torch.channels_last)  # a picture takes two thirds of the time on a processor
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return what is said of each anchor, B x N x 5."""
