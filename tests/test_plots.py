@@ -384,3 +384,23 @@ def test_searches_are_drawn_like_detectors(shown):
     kinds = {"Harris": "published", "raw pixels": "controls"}
     sentence = plots.plot_detectors(scores, kinds, "Same person", measure="mAP", guessing=0.02)
     assert sentence.startswith("Same person, mAP: Harris 0.20, raw pixels 0.10.")
+
+
+def test_who_is_misled_by_ratios_is_said(shown):
+    ratios, labels = np.array([-1.0, 0.5, -0.2, 1.5, 2.0]), np.array([0, 0, 1, 1, 1])
+    sentence = plots.plot_tippett(ratios, labels, (-1.0, 2.0), "Ratios")
+    assert "of 50.0 % of the real pictures, and against it (under 0) of 33.3 % of the fakes" in sentence
+    assert sentence.endswith("limits -1.00 and +2.00.")
+
+
+def test_the_innocent_are_said_for_the_fewest_and_the_most_fakes(shown):
+    shares = {"likelier": [0.99, 0.5], "ten times": [np.nan, 0.25]}
+    sentence = plots.plot_innocents(shares, [1, 500], "Accused")
+    assert "from 1 to 500 fakes in a thousand: likelier 99.0 % to 50.0 %" in sentence
+    assert "ten times (nobody is accused) to 25.0 %" in sentence
+
+
+def test_a_time_line_compares_what_was_forged_with_the_rest(shown):
+    seconds, values = np.arange(4) / 2, np.array([0.0, 4.0, 6.0, 2.0])
+    sentence = plots.plot_time_line(seconds, values, [(0.5, 1.0)], "A clip", "logit")
+    assert "4 frames, logit: mean 3.00; 5.00 where it was forged, and 1.00 elsewhere." in sentence

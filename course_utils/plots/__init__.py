@@ -6,6 +6,7 @@ the figure's alternative text. What a colour says, a line style, a marker or a h
 
 from course_utils.plots.boxes import plot_boxes, plot_precision_recall, plot_recalls
 from course_utils.plots.choices import plot_choices
+from course_utils.plots.evidence import plot_innocents, plot_time_line, plot_tippett
 from course_utils.plots.history import plot_history, plot_spread
 from course_utils.plots.maps import (
     overlay,
@@ -46,6 +47,7 @@ __all__ = [
     "plot_explanation_scores",
     "plot_history",
     "plot_hubs",
+    "plot_innocents",
     "plot_maps",
     "plot_mean_maps",
     "plot_precision_recall",
@@ -62,6 +64,8 @@ __all__ = [
     "plot_shortcuts",
     "plot_spread",
     "plot_subgroups",
+    "plot_time_line",
+    "plot_tippett",
     "plot_training_sizes",
     "sample_grid",
     "use_style",
