@@ -21,8 +21,7 @@ from course_utils.plots.maps import overlay
 from course_utils.plots.style import CLASS_COLOURS, CLASS_NAMES
 from course_utils.predict.findings import Examined, Moment, Opinion, Person, Similar
 from course_utils.predict.inputs import Source, look_into
-from course_utils.predict.scope import measure
-from course_utils.predict.tested import TestedDetector
+from course_utils.predict.tested import Card, TestedDetector
 from course_utils.retrieval import Features, find_similar
 
 FRAMES = 48  # of a clip
@@ -106,14 +105,13 @@ class Examiner:
         """
         looks, drawn = [], None
         cards = [detector.card for detector in self.detectors]
-        crops = [(card.zoom[self.faces.name], card.image_size) for card in cards]
         for number, seconds, picture in source.look(self.frames):
             here = [face for face in self.faces.detect(picture, number) if _longer(face) >= SMALLEST]
             if source.kind != "picture":  # forty faces in each frame would fill the memory
                 here = sorted(here, key=_longer, reverse=True)[:PEOPLE]
             if drawn is None or (here and not any(looks)):
                 drawn = _with_boxes(picture, here)
-            looks.append([_Look(face, (number, seconds), picture, crops) for face in here])
+            looks.append([_Look(face, (number, seconds), picture, self.faces.name, cards) for face in here])
         people = [[look] for look in looks[0]] if source.kind == "picture" else _followed(looks)
         return people, drawn, len(looks)
 
@@ -134,7 +132,7 @@ class Examiner:
         self, detector: TestedDetector, number: int, looks: list["_Look"], name: str, kind: str
     ) -> Opinion:
         card, scores = detector.card, detector.scores([look.crops[number] for look in looks])
-        told = [card.scope[self.faces.name].reasons(look.properties[number]) for look in looks]
+        told = [look.reasons[number] for look in looks]
         moments = [
             Moment(frame=look.frame, seconds=round(look.seconds, 3), score=float(score))
             for look, score in zip(looks, scores, strict=True)
@@ -178,19 +176,24 @@ class Examiner:
 
 
 class _Look:
-    """A face in a frame: its crop for each detector, and what these were like before they were resized."""
+    """A face in a frame: its crop for each detector, and in what these are outside of what was tested."""
 
     def __init__(
-        self, face: Face, moment: tuple[int, float], picture: np.ndarray, crops: Sequence[tuple[float, int]]
+        self,
+        face: Face,
+        moment: tuple[int, float],
+        picture: np.ndarray,
+        faces: str,
+        cards: Sequence[Card],
     ) -> None:
-        self.box = face.box
+        self.box, longer = face.box, _longer(face)
         self.frame, self.seconds = moment
-        self.crops, self.properties = [], []
-        for scale, size in crops:
-            x, y, side = square_crop(face.box, *picture.shape[1::-1], scale=scale)
+        self.crops, self.reasons = [], []
+        for card in cards:
+            x, y, side = square_crop(face.box, *picture.shape[1::-1], scale=card.scale(faces, longer))
             crop = picture[y : y + side, x : x + side]
-            self.properties.append(measure(crop, _longer(face)))
-            self.crops.append(np.asarray(fit_square(Image.fromarray(crop), size)))
+            self.reasons.append(card.reasons(faces, crop, longer))
+            self.crops.append(np.asarray(fit_square(Image.fromarray(crop), card.image_size)))
         self.shown = np.asarray(fit_square(Image.fromarray(crop), min(side, CROP_SIDE)))
 
 

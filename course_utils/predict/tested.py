@@ -69,6 +69,9 @@ class Card(BaseModel):
         cllr: likewise, see `likelihood.cllr`.
         ratio: what its scores are worth.
         zoom: side of the picture over the longer side of the face's box, by the face detector's name.
+        side: of the squares that were tested, in pixels, where each had `image_size`, so that none was
+            resized; null where some were. Resizing takes the finest detail, by which a network may have
+            decided: a test without it does not hold with it.
         scope: of the test, by the face detector's name.
         date: when the card was written.
         device: on which device.
@@ -90,9 +93,35 @@ class Card(BaseModel):
     cllr: Measured
     ratio: LikelihoodRatio
     zoom: dict[str, float]
+    side: int | None
     scope: dict[str, Scope]
     date: str
     device: str
+
+    def scale(self, faces: str, face: float) -> float:
+        """Return the side of the square to cut around a face, over the longer side of its box.
+
+        Args:
+            faces: the name of what found the face.
+            face: the longer side of its box in pixels.
+        """
+        scope = self.scope[faces]
+        if self.side is None or not scope.low["face"] <= face <= scope.high["face"]:
+            return self.zoom[faces]
+        return self.side / face
+
+    def reasons(self, faces: str, crop: np.ndarray, face: float) -> list[str]:
+        """Return in words what about a face is outside of what was tested; nothing if it is inside.
+
+        Args:
+            faces: the name of what found the face.
+            crop: H x H x 3 uint8, cut by `scale` and not resized.
+            face: the longer side of the face's box in pixels.
+        """
+        told = self.scope[faces].reasons(measure(crop, face))
+        if not told and self.side is not None and len(crop) != self.side:
+            told.append(f"around it are {len(crop)} pixels, and what was tested has {self.side}")
+        return told
 
 
 class TestedDetector:
@@ -157,9 +186,10 @@ def release(
     weights = folder / Path(name).with_suffix(".safetensors").name
     save_weights(weights, weights_of(network))
     ratio, test = fit_likelihood_ratio(tables["val"]), tables["test"]
-    zoom, scope = {}, {}
+    zoom, scope, sides = {}, {}, set()
     for detector in faces:
         measured = _measure_test(prepared, detector)
+        sides |= set(measured["side"])
         zoom[detector.name] = float(measured["zoom"].median())
         scope[detector.name] = scope_of(measured)
     card = Card(
@@ -176,6 +206,7 @@ def release(
         cllr=Measured.of(cllr(test, ratio)),
         ratio=ratio,
         zoom=zoom,
+        side=image_size if sides == {image_size} else None,
         scope=scope,
         date=datetime.date.today().isoformat(),
         device=doctor.device_name(),
@@ -228,7 +259,7 @@ def _measure_test(prepared: PreparedDataset, detector: FaceDetector) -> pd.DataF
         if found := detector.detect(crop):
             x0, y0, x1, y1 = max(found, key=lambda face: np.prod(face.box[2:] - face.box[:2])).box
             face = float(max(x1 - x0, y1 - y0))
-            rows.append({"zoom": side / face, **measure(crop, face)})
+            rows.append({"side": side, "zoom": side / face, **measure(crop, face)})
     if len(rows) < len(samples) / 2:
         raise CourseError(
             f"{detector.name} finds a face in {len(rows)} of {len(samples)} test pictures of {prepared.name}:"

@@ -135,13 +135,12 @@ caption = plots.sample_grid(shown[1:], [f"frame {n}" for n in (2, 12, 20, 28, 36
 # ## 2 · What is like it
 #
 # Before any detector is asked, look for the picture. Is it known? Was it made from another that is at hand? Below, for each
-# of the three faces, the pictures of the data set that are most like it, in two ways of notebook 07 (without the three
+# of the three faces, the test pictures that are most like it, in two ways of notebook 07 (without the three
 # themselves). Ticks are pictures of the same group, which mostly means the same person. Does the search tell you which of the
 # three is forged? What would it have to find to tell you?
 
 # %%
-pool = prepared.samples[~prepared.samples["path"].isin([row.path for row in chosen])]
-pool = pool.reset_index(drop=True)
+pool = test[~test["path"].isin([row.path for row in chosen])].reset_index(drop=True)
 recogniser, _ = recognition.reference_recogniser()
 extractors = {
     "Harris": harris_features,
@@ -169,8 +168,8 @@ for number, row in enumerate(chosen, start=1):
 # %% [markdown]
 # ## 3 · Every face, cut out as in the test
 #
-# A detector of faces answers about a *crop*. Its test was of crops that were cut in one way; how, its card says: the side of
-# the square over the longer side of the face's box. Look at the boxes first: are all faces found, and nothing else?
+# A detector answers about a *crop*. Its test was of crops that were cut in one way, and its card says in which. Look at the boxes
+# first: are all faces found, and nothing else?
 
 # %%
 shipped_detector = load_tested(shipped()[0])
@@ -197,12 +196,13 @@ caption = plots.plot_boxes(
 
 # %% [markdown]
 # The detector is the one that `course predict` asks where nobody names another: Meso-4, which learnt from 2,000 drawn people
-# (none of them is in the data here). Does it matter how the faces are cut? Below, the same test pictures, cut closer and closer.
-# The last column is the share of the *real* ones that get more than one half.
+# (none of them is in the data here) and takes squares of so many pixels as its card says. Does it matter how they come about?
+# Below, the same faces of the same test pictures, cut out in four ways: squares 1.0, 1.3 and 1.6 times as long as the face's box,
+# resized to what the network takes, and the whole test picture, which needs no resizing if it has that size already. Before
+# you look: the card says how many times as long as the face's box the test pictures are, in the middle. Will 1.6 do as well?
+
 
 # %%
-
-
 def largest(picture):
     """Return the box of the largest face in a picture, or None where none is found."""
     found = finder.detect(picture)
@@ -224,25 +224,33 @@ opened = [open_prepared(prepared.root / path) for path in test["path"]]
 squares = [np.asarray(fit_square(picture, min(picture.size))) for picture in opened]
 boxes = [largest(square) for square in squares]
 seen = np.array([box is not None for box in boxes])
-print(f"{dataset}, test: a face is found by {finder.name} in {seen.sum()} of {len(seen)} pictures")
 of_cuts = {}
-for scale in (1.0, 1.3, 1.6, 2.0):
+for scale in (1.0, 1.3, 1.6, math.inf):
     crops = [
-        cut(square, box, scale)
+        square if scale == math.inf else cut(square, box, scale)
         for square, box in zip(squares, boxes, strict=True)
         if box is not None
     ]
-    table = predictions_table(
-        test[seen], score(shipped_detector, crops), model="Meso-4", run=f"zoom {scale}"
-    )
-    of_cuts[f"{scale} x the box"] = {
+    table = predictions_table(test[seen], score(shipped_detector, crops), model="Meso-4", run="cut")
+    of_cuts["the whole picture" if scale == math.inf else f"{scale} x the box"] = {
+        "pixels of a side, middle": int(np.median([len(crop) for crop in crops])),
         "AUROC": str(auroc_interval(table)),
         "mean P(fake)": f"{table['score'].mean():.2f}",
         "reals over 0.5": f"{np.mean(table.loc[table['label'] == 0, 'score'] > 0.5):.0%}",
     }
+zooms = ", ".join(f"{zoom:.2f} by {name}" for name, zoom in shipped_detector.card.zoom.items())
+print(f"{dataset}, test: a face is found by {finder.name} in {seen.sum()} of {len(seen)} pictures")
+print(
+    f"the card: side of a picture over that of the face's box {zooms}; the network takes {size} pixels"
+)
 pd.DataFrame(of_cuts).T
 
 # %% [markdown]
+# To cut a square of nearly the right length and to resize it by a few percent is harmless to the eye. This network decides by the
+# finest detail, which no resizing leaves as it was. So a card also says whether the test pictures were resized at all; where they were
+# not, `course predict` cuts as many pixels as the network takes, and where the face is too large or too small for that, it says
+# "outside". How a picture is cut belongs to the detector.
+#
 # ## 4 · From a score to a ratio
 #
 # "0.93" is not the probability that this picture is forged. The network learnt from as many fakes as reals, and out there
@@ -758,24 +766,34 @@ def check_accusations(candidate):
 accusations = lesson.go_on_with("accusations", accusations, check_accusations, course_accusations)
 
 # %% [markdown]
-# Below, three limits: whoever is likelier a fake than not by the ratio, whoever is half as far as the calibration carries, and
-# only those at the highest ratio that it allows. Look at the left end of each curve, and then at the line of a curve that lies at
-# zero: how many real pictures stand behind it?
+# Below, two limits: whoever is likelier a fake than not by the ratio, and only those at the highest ratio of the test. How many real
+# pictures stand behind each? Where none of 64 is over a limit, up to 5.6 % of all may be (the exact interval, as if pictures were
+# independent), and the second curve of each limit takes that upper end instead of the share that was counted. Look at the left end of
+# the curves, and at how far apart the two of one limit are.
 
 # %%
 highest = float(ratios.max())
-RULES = {f"from {limit:+.2f} on": limit for limit in (0.0, round(highest / 2, 2), highest - 1e-9)}
-per_thousand = [1, 3, 10, 30, 100, 300]
+per_thousand = np.array([1, 3, 10, 30, 100, 300])
 innocents = {}
-for rule, limit in RULES.items():
+for limit in (0.0, highest):
+    counted_wrong, all_reals = int(np.sum(ratios[labels == 0] >= limit)), int(np.sum(labels == 0))
+    at_worst = binomtest(counted_wrong, all_reals).proportion_ci().high
     told = [accusations(ratios, labels, limit, fakes) for fakes in per_thousand]
-    innocents[rule] = [share if accused else math.nan for accused, share in told]
-    wrong, all_reals = int(np.sum(ratios[labels == 0] >= limit)), int(np.sum(labels == 0))
-    worst = binomtest(wrong, all_reals).proportion_ci().high
-    print(
-        f"{rule}: 1 fake in 1000 makes {told[0][0]:.0f} accused, {told[0][1]:.1%} of them innocent;"
-        f" {wrong} of {all_reals} real pictures are over the limit, and up to {worst:.1%} may be"
+    innocents[f"from {limit:+.2f} on, as counted"] = [share for _, share in told]
+    guilty = per_thousand * np.mean(ratios[labels == 1] >= limit)
+    innocents[f"from {limit:+.2f} on, at worst"] = (
+        (1000 - per_thousand) * at_worst / ((1000 - per_thousand) * at_worst + guilty)
     )
+    print(
+        f"from {limit:+.2f} on: {counted_wrong} of {all_reals} real pictures are accused, up to {at_worst:.1%} of all"
+        f" may be; with 1 fake in 1000, {told[0][0]:.0f} are accused, {told[0][1]:.1%} of them innocent"
+    )
+lesson.record(
+    "innocent of those accused, 1 fake in 1000",
+    innocents["from +0.00 on, as counted"][0],
+    metric="share of the accused",
+    **about,
+)
 caption = plots.plot_innocents(innocents, per_thousand, f"Accused by Meso-4 on {dataset}")
 
 # %% [markdown]
@@ -805,7 +823,7 @@ pd.DataFrame(
 # - **product**: all frames' ratios multiplied, that is, their logarithms added, as if each frame were new evidence;
 # - **mean**: the mean of the frames' logits, made into a ratio once.
 #
-# Twenty pictures of one face in one light: how much more do you know than from one? Which way will cost most?
+# Many pictures of one face in one light: how much more do you know than from one? Which way will have the largest mistakes?
 
 # %%
 parts = {
@@ -879,7 +897,7 @@ moments, frame_scores, cut_out = [], [], []
 for number, frame in read_frames(clip_file, range(0, 48, 2)):
     if (box := largest(frame)) is not None:
         moments.append(number / 25)
-        cut_out.append(cut(frame, box, on_frames.card.zoom[finder.name]))
+        cut_out.append(cut(frame, box, on_frames.card.scale(finder.name, max(box[2:] - box[:2]))))
 frame_scores = score(on_frames, cut_out)
 seconds = np.array(moments)
 print(f"a face is found in {len(seconds)} of 24 frames")
@@ -890,8 +908,8 @@ caption = plots.plot_time_line(
 # %% [markdown]
 # **Question 1306 · one-clip** (5 points, read by a person, about 20 minutes)
 #
-# (a) Which of the three ways costs least, which most, and by the intervals, which are told apart? Explain the product's cost from
-# what the frames of a clip have in common. (b) The limits of a frame's ratio are narrow here. What are they made of, and what
+# (a) Which of the three ways costs least, and which differences do the intervals carry? Look at the last column: why does the
+# product say most of the real clip that misleads it most, and what would it say with ten times as many frames? (b) The limits of a frame's ratio are narrow here. What are they made of, and what
 # would widen them: more frames, or more people? (c) In the time line, what is lost in the mean, and what would you write about
 # this clip? (d) "Take the largest frame" would find a short forgery. What does it do to the clips in which nothing is forged, and
 # what would have to be done before its number may be used?
@@ -900,9 +918,9 @@ caption = plots.plot_time_line(
 # **Answer 1306 · one-clip**
 #
 # <!-- BEGIN SOLUTION -->
-# (a) Read from the table; where intervals overlap, a difference is not shown by them. The product ranks clips about as the mean
-# does and costs most: the frames share face, light and camera, so that where one misleads all do, and adding their logarithms
-# counts the same mistake again and again. (b) Of how many groups stand behind them: one misleading group more must not turn
+# (a) Read from the table; where intervals overlap, they show no difference. The frames share face, light and camera, so
+# that where one misleads all do, and adding their logarithms counts the same mistake again and again: the ratio of a real clip
+# grows with the number of frames, beyond any limit that the calibration carries, and its cost with it. The mean stays within. (b) Of how many groups stand behind them: one misleading group more must not turn
 # the ratios into bad advice. More frames of the same people add next to nothing; more people do. (c) The forged part is a third
 # of the frames, so that the mean lies between the two levels. To be written: from when to when scores are higher, by how much
 # beside the rest of the same clip, and that such a step may also come from a cut, a turn of the head or other light. (d) The
@@ -919,7 +937,9 @@ caption = plots.plot_time_line(
 
 # %%
 found_faces = sorted((face.box for face in found_in[0]), key=lambda box: box[0])
-face_crops = [cut(three, box, meso4.card.zoom[finder.name]) for box in found_faces]
+face_crops = [
+    cut(three, box, meso4.card.scale(finder.name, max(box[2:] - box[:2]))) for box in found_faces
+]
 if face_crops:
     fitted = [np.asarray(fit_square(Image.fromarray(crop), size)) for crop in face_crops]
     face_scores = meso4.scores(fitted)

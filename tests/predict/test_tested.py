@@ -2,14 +2,17 @@ import json
 
 import numpy as np
 import pytest
-from faces_on_black import SIZE, TileFinder, release_on
+from faces_on_black import SIZE, TileFinder, on_black, release_on, usual
 from sklearn.metrics import roc_auc_score
 
 from course_utils.data.datasets import PictureDataset
+from course_utils.data.faces import square_crop
 from course_utils.data.pictures import fit_square, open_rgb
 from course_utils.detectors import score_pictures
 from course_utils.errors import CourseError
+from course_utils.models.mesonet import Meso4
 from course_utils.predict.tested import CARD, load_tested
+from course_utils.predictions import predictions_table
 
 
 def test_what_is_loaded_is_what_was_released(released):
@@ -84,3 +87,27 @@ def test_what_finds_no_face_in_the_test_cannot_be_used(released, tmp_path):
         release_on(released[2], tmp_path, faces=[Blind()])
     with pytest.raises(CourseError, match="no model 'nothing'"):
         release_on(released[2], tmp_path, model="nothing")
+
+
+def test_where_nothing_was_resized_in_the_test_the_same_pixels_are_cut_out(released, tmp_path):
+    picture = usual(released)
+    side = picture.width
+    network = Meso4(side).eval()
+    tables = {
+        split: predictions_table(
+            part, score_pictures(network, PictureDataset(part, released[2].root, side)), model="m", run="t"
+        )
+        for split, part in ((split, released[2].split(split)) for split in ("val", "test"))
+    }
+    card = release_on(released[2], tmp_path, network=network, image_size=side, tables=tables).card
+    assert (released[0].card.side, card.side) == (None, side)
+    around = np.asarray(on_black(picture, (50, 70)))
+    (face,) = TileFinder().detect(around)
+    longer = float(max(face.box[2:] - face.box[:2]))
+    x, y, length = square_crop(face.box, *around.shape[1::-1], scale=card.scale(TileFinder.name, longer))
+    crop = around[y : y + length, x : x + length]
+    assert np.array_equal(crop, np.asarray(picture))
+    assert card.reasons(TileFinder.name, crop, longer) == []
+    (told,) = card.reasons(TileFinder.name, crop[1:, 1:], longer)
+    assert told == f"around it are {side - 1} pixels, and what was tested has {side}"
+    assert card.scale(TileFinder.name, 3 * longer) == card.zoom[TileFinder.name]
