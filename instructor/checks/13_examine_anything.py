@@ -215,7 +215,7 @@ def probe_outside(answer, inputs):
     return {
         "pictures": tried(lambda: found(tested, inputs["pictures"])),
         "bound": tried(lambda: found(same, [[7.0, 7.0]])),
-        "unknown": tried(lambda: found(tested, [[numpy.nan, tested[:, 1].mean(), numpy.nan]])),
+        "unknown": tried(lambda: found(tested, [[numpy.nan] * tested.shape[1]])),
     }
 
 
@@ -257,7 +257,7 @@ def judge_outside(inputs: Data, outputs: Data) -> list[Verdict]:
         if found[0] != [[False, False]]:
             return Verdict(0, "A value that is exactly on a bound is inside.", f"found {found[0]}")
         return decide(
-            found[1] == [[True, False, True]], "What could not be measured (NaN) is outside.", f"{found[1]}"
+            found[1] == [[True, True, True]], "What could not be measured (NaN) is outside.", f"{found[1]}"
         )
 
     return each(lambda: respect(recognised(), 0), lambda: respect(recognised(), 1), edge)

@@ -16,8 +16,8 @@
 # %% [markdown]
 # # 13 · Capstone: examine any picture or clip
 #
-# **The lesson in one sentence.** A score is no answer: what may be said depends on whether the detector was tested on such a
-# picture, on what its scores were worth there, and on how many fakes there are among all that is shown to it.
+# **The lesson in one sentence.** A score is no answer: what may be said depends on whether the detector was tested on such
+# a picture, on what its scores were worth there, and on how many fakes there are among all that is shown to it.
 #
 # The figure that will show it draws which share of the people who are accused did nothing.
 #
@@ -28,8 +28,8 @@
 # | needs | nothing; detectors that notebooks 03 and 05 left in the same run are asked too |
 #
 # Govi, Poppi and Marinelli end with a pipeline: retrieve similar pictures, find the heads, classify each. Here it is put
-# together, by you, for a picture and a clip, and then by `course predict`, which writes a page about any file. The page may be
-# read by somebody who is accused by it, or who wants to accuse. Before you go on: somebody shows you a picture and asks
+# together, by you, for a picture and a clip, and then by `course predict`, which writes a page about any file. The page may
+# be read by somebody who is accused by it, or who wants to accuse. Before you go on: somebody shows you a picture and asks
 # whether it is forged. What would you want to know before you answer?
 
 # %% tags=["parameters"]
@@ -129,15 +129,15 @@ caption = plots.plot_boxes(
 caption = plots.sample_grid(shown[1:], [f"frame {n}" for n in (2, 12, 20, 28, 36, 46)])
 
 # %% [markdown]
-# Why the SHA-256? Whoever copies the file, however often, gets the same number; whoever changes a single bit gets another. What
-# is said below is said of these bytes and of no others: a screenshot of the picture is another picture.
+# Why the SHA-256? Whoever copies the file, however often, gets the same number; whoever changes a single bit gets another.
+# What is said below is said of these bytes and of no others: a screenshot of the picture is another picture.
 #
 # ## 2 · What is like it
 #
 # Before any detector is asked, look for the picture. Is it known? Was it made from another that is at hand? Below, for each
-# of the three faces, the test pictures that are most like it, in two ways of notebook 07 (without the three
-# themselves). Ticks are pictures of the same group, which mostly means the same person. Does the search tell you which of the
-# three is forged? What would it have to find to tell you?
+# of the three faces, the test pictures that are most like it, in two ways of notebook 07 (without the three themselves).
+# Ticks are pictures of the same group, which mostly means the same person. Does the search tell you which of the three is
+# forged? What would it have to find to tell you?
 
 # %%
 pool = test[~test["path"].isin([row.path for row in chosen])].reset_index(drop=True)
@@ -168,8 +168,8 @@ for number, row in enumerate(chosen, start=1):
 # %% [markdown]
 # ## 3 · Every face, cut out as in the test
 #
-# A detector answers about a *crop*. Its test was of crops that were cut in one way, and its card says in which. Look at the boxes
-# first: are all faces found, and nothing else?
+# A detector answers about a *crop*. Its test was of crops that were cut in one way, and its card says in which. Look at the
+# boxes first: are all faces found, and nothing else?
 
 # %%
 shipped_detector = load_tested(shipped()[0])
@@ -195,11 +195,12 @@ caption = plots.plot_boxes(
 )
 
 # %% [markdown]
-# The detector is the one that `course predict` asks where nobody names another: Meso-4, which learnt from 2,000 drawn people
-# (none of them is in the data here) and takes squares of so many pixels as its card says. Does it matter how they come about?
-# Below, the same faces of the same test pictures, cut out in four ways: squares 1.0, 1.3 and 1.6 times as long as the face's box,
-# resized to what the network takes, and the whole test picture, which needs no resizing if it has that size already. Before
-# you look: the card says how many times as long as the face's box the test pictures are, in the middle. Will 1.6 do as well?
+# The detector is the one that `course predict` asks where nobody names another: Meso-4, which learnt from 2,000 drawn
+# people (none of them is in the data here) and takes squares of so many pixels as its card says. Does it matter how they
+# come about? Below, the same faces of the same test pictures, cut out in four ways: squares 1.0, 1.3 and 1.6 times as long
+# as the face's box, resized to what the network takes, and the whole test picture, which needs no resizing if it has that
+# size already. Before you look: the card says how many times as long as the face's box the test pictures are, in the
+# middle. Will 1.6 do as well?
 
 
 # %%
@@ -246,31 +247,32 @@ print(
 pd.DataFrame(of_cuts).T
 
 # %% [markdown]
-# To cut a square of nearly the right length and to resize it by a few percent is harmless to the eye. This network decides by the
-# finest detail, which no resizing leaves as it was. So a card also says whether the test pictures were resized at all; where they were
-# not, `course predict` cuts as many pixels as the network takes, and where the face is too large or too small for that, it says
-# "outside". How a picture is cut belongs to the detector.
+# To cut a square of nearly the right length and to resize it by a few percent is harmless to the eye. This network decides
+# by the finest detail, which no resizing leaves as it was. So a card also says whether the test pictures were resized at
+# all; where they were not, `course predict` cuts as many pixels as the network takes, and where the face is too large or
+# too small for that, it says "outside". How a picture is cut belongs to the detector.
 #
 # ## 4 · From a score to a ratio
 #
 # "0.93" is not the probability that this picture is forged. The network learnt from as many fakes as reals, and out there
-# nobody made half of all pictures fakes. What a score can be made into is a **likelihood ratio**: how many times more often a
-# forged picture gets such a score than another picture does, in pictures whose truth is known. It is written as its decimal
-# logarithm: 0 says nothing, 1 is ten times more often, -1 ten times less often.
+# nobody made half of all pictures fakes. What a score can be made into is a **likelihood ratio**: how many times more often
+# a forged picture gets such a score than another picture does, in pictures whose truth is known. It is written as its
+# decimal logarithm: 0 says nothing, 1 is ten times more often, -1 ten times less often.
 #
-# A common way: take the *natural* logit of the score, x = ln(p / (1 - p)), and lay a line through it by logistic regression on
-# validation pictures, both classes with the same weight. Then the decimal log ratio is slope · x + intercept. And where does it
-# end? A few hundred pictures cannot show that something is a million times more often. So the ratio is kept within *limits*,
-# chosen such that one misleading picture more would not have turned the whole into a bad advice (Vergeer et al. 2016).
+# A common way: take the *natural* logit of the score, x = ln(p / (1 - p)), and lay a line through it by logistic regression
+# on validation pictures, both classes with the same weight. Then the decimal log ratio is slope · x + intercept. And where
+# does it end? A few hundred pictures cannot show that something is a million times more often. So the ratio is kept within
+# *limits*, chosen such that one misleading picture more would not have turned the whole into a bad advice (Vergeer et al.
+# 2016).
 #
 # **Question 1301 · log-ratio** (8 points, marked by checks, about 20 minutes)
 #
-# Write `log_ratio(probabilities, slope, intercept, lowest, highest)`: an array of n values of P(fake) and four numbers, slope
-# over 0. Return the n decimal log ratios, none below `lowest` and none above `highest`. Probabilities of exactly 0 and 1 occur
-# (a softmax rounds): they get the limits, and nothing is NaN.
+# Write `log_ratio(probabilities, slope, intercept, lowest, highest)`: an array of n values of P(fake) and four numbers,
+# slope over 0. Return the n decimal log ratios, none below `lowest` and none above `highest`. Probabilities of exactly 0
+# and 1 occur (a softmax rounds): they get the limits, and nothing is NaN.
 #
-# A tiny input: for 0.75 the logit is ln 3 = 1.099. With slope 0.5, intercept 0.1 and limits -1 and 1 the ratio is 0.649; with
-# limits -1 and 0.5 it is 0.5. For 1.0 it is 1 and 0.5.
+# A tiny input: for 0.75 the logit is ln 3 = 1.099. With slope 0.5, intercept 0.1 and limits -1 and 1 the ratio is 0.649;
+# with limits -1 and 0.5 it is 0.5. For 1.0 it is 1 and 0.5.
 #
 # <details><summary>Hint 1: the idea</summary>
 #
@@ -279,7 +281,8 @@ pd.DataFrame(of_cuts).T
 # </details>
 # <details><summary>Hint 2: the shape</summary>
 #
-# `np.log(p)` of 0 is minus infinity with a warning, which `np.errstate(divide="ignore")` silences; `np.clip` takes infinities.
+# `np.log(p)` of 0 is minus infinity with a warning, which `np.errstate(divide="ignore")` silences; `np.clip` takes
+# infinities.
 #
 # </details>
 
@@ -342,9 +345,9 @@ log_ratio = lesson.go_on_with("log-ratio", log_ratio, check_log_ratio, course_lo
 #
 # **Question 1302 · ratio-cost** (8 points, marked by checks, about 25 minutes)
 #
-# Write `ratio_cost(ratios, labels)`: n *decimal logarithms* of ratios, and n labels, 0 real and 1 fake, some of each. Return
-# Cllr as a float. Both classes count one half, however many pictures each has. A log ratio of 400 that points the wrong way
-# costs 1329 bits, not infinity.
+# Write `ratio_cost(ratios, labels)`: n *decimal logarithms* of ratios, and n labels, 0 real and 1 fake, some of each.
+# Return Cllr as a float. Both classes count one half, however many pictures each has. A log ratio of 400 that points the
+# wrong way costs 1329 bits, not infinity.
 #
 # A tiny input: a fake with log ratio 1 and a real with 0. The fake costs log2(1.1) = 0.138, the real 1; Cllr is 0.569.
 #
@@ -404,10 +407,10 @@ def check_ratio_cost(candidate):
 ratio_cost = lesson.go_on_with("ratio-cost", ratio_cost, check_ratio_cost, course_ratio_cost)
 
 # %% [markdown]
-# Now the detectors. Beside the one that is shipped, SimpleNet of notebook 03 and Xception of notebook 05 are asked, if the same
-# run has trained them on this data set. Each is calibrated on the validation pictures, tested on the test pictures, and written
-# into a folder with a *card*: what it is, what it was tested on, and what its scores are worth. `course predict --detector` takes
-# such a folder.
+# Now the detectors. Beside the one that is shipped, SimpleNet of notebook 03 and Xception of notebook 05 are asked, if the
+# same run has trained them on this data set. Each is calibrated on the validation pictures, tested on the test pictures,
+# and written into a folder with a *card*: what it is, what it was tested on, and what its scores are worth. `course predict
+# --detector` takes such a folder.
 
 # %%
 validation = prepared.split("val")
@@ -474,9 +477,9 @@ for title, (network, name, pixels, trained_on) in candidates.items():
 print("asked:", ", ".join(detectors))
 
 # %% [markdown]
-# Your functions on the test pictures. In the figure, look at the two places where a curve crosses zero: the reals to the right of
-# it are those of which the ratio speaks for a fake. Is there a real picture at the upper limit? In the table: does the detector
-# with the better AUROC have the lower cost?
+# Your functions on the test pictures. In the figure, look at the two places where a curve crosses zero: the reals to the
+# right of it are those of which the ratio speaks for a fake. Is there a real picture at the upper limit? In the table: does
+# the detector with the better AUROC have the lower cost?
 
 # %%
 
@@ -523,19 +526,19 @@ pd.DataFrame(worth).T
 # %% [markdown]
 # ## 5 · Like what was tested?
 #
-# All of this holds for pictures like the test's. Is the picture in front of you such a one? That can be seen without knowing
-# whether it is forged: how large the face is, how bright, how much contrast, how much detail of which size. Where one of these
-# lies outside of nearly all that was tested, nothing is known of the number, and it should not be given.
+# All of this holds for pictures like the test's. Is the picture in front of you such a one? That can be seen without
+# knowing whether it is forged: how large the face is, how bright, how much contrast, how much detail of which size. Where
+# one of these lies outside of nearly all that was tested, nothing is known of the number, and it should not be given.
 #
 # **Question 1303 · outside** (6 points, marked by checks, about 20 minutes)
 #
-# Write `outside(tested, picture, covered)`: `tested` is n x d, the d properties of n tested pictures; `picture` has d numbers;
-# `covered` is a share such as 0.9. For each property find the two bounds between which that share of the tested pictures lies,
-# as much of the rest below as above (`np.quantile` as it is). Return d booleans: True where the picture lies outside. A value on a
-# bound is inside. A value that could not be measured (NaN) is outside.
+# Write `outside(tested, picture, covered)`: `tested` is n x d, the d properties of n tested pictures; `picture` has d
+# numbers; `covered` is a share such as 0.9. For each property find the two bounds between which that share of the tested
+# pictures lies, as much of the rest below as above (`np.quantile` as it is). Return d booleans: True where the picture lies
+# outside. A value on a bound is inside. A value that could not be measured (NaN) is outside.
 #
-# A tiny input: one property with the tested values 0, 1, …, 100 and covered = 0.9 has the bounds 5 and 95: 3 is outside, 5 and
-# 50 are inside, 95.5 is outside.
+# A tiny input: one property with the tested values 0, 1, …, 100 and covered = 0.9 has the bounds 5 and 95: 3 is outside, 5
+# and 50 are inside, 95.5 is outside.
 #
 # <details><summary>Hint 1: the idea</summary>
 #
@@ -593,10 +596,10 @@ def course_outside(tested, picture, covered):
 outside = lesson.go_on_with("outside", outside, check_outside, course_outside)
 
 # %% [markdown]
-# Now change the test pictures as they are changed when they are passed on, and take the frames of the clips beside them. For each
-# row: which share of the pictures does your function call inside (all six properties), which share the card (which also looks
-# whether the properties go together), and what would the ratios have cost if you had given them all the same? Before you run
-# the cell: 1 bit is what saying nothing costs. Which rows will be above it?
+# Now change the test pictures as they are changed when they are passed on, and take the frames of the clips beside them.
+# For each row: which share of the pictures does your function call inside (all six properties), which share the card (which
+# also looks whether the properties go together), and what would the ratios have cost if you had given them all the same?
+# Before you run the cell: 1 bit is what saying nothing costs. Which rows will be above it?
 
 # %%
 
@@ -677,40 +680,43 @@ pd.DataFrame(counts).T
 # %% [markdown]
 # **Question 1304 · tested-on** (6 points, read by a person, about 25 minutes)
 #
-# (a) In which rows would the number have misled, and does "outside" catch them? Name one row where it catches what did little
-# harm, and say which of the two mistakes you would rather make, and who pays for each. (b) Is there a row that is mostly inside
-# and yet costs more than the first? What can no such test of the picture ever notice? (c) The frames of the clips may have a
-# fair AUROC and yet a cost far above 1 bit. How can both be, and what would make the same network useful for them?
+# (a) In which rows would the number have misled, and does "outside" catch them? Name one row where it catches what did
+# little harm, and say which of the two mistakes you would rather make, and who pays for each. (b) Is there a row that is
+# mostly inside and yet costs more than the first? What can no such test of the picture ever notice? (c) The frames of the
+# clips may have a fair AUROC and yet a cost far above 1 bit. How can both be, and what would make the same network useful
+# for them?
 
 # %% [markdown] question="tested-on" tags=["answer"]
 # **Answer 1304 · tested-on**
 #
 # <!-- BEGIN SOLUTION -->
-# (a) Rows whose cost lies clearly above that of the first row, worst those above 1 bit, where saying nothing would have been
-# better; read from the table whether they are mostly outside. A row that is outside with nearly the first row's cost is a
-# refusal that was not needed, often light or mild noise: its price is no answer, paid by whoever asked. The other mistake gives
-# a wrong number, paid by whoever is accused, or by whoever is harmed by a fake that passed. (b) Mild compression or blur often
-# are: the properties hardly move and the detector's trace is gone. No such test notices a new kind of forgery in a picture of the
-# usual size, light and detail: what is inside is like the test in six respects and in no other. (c) AUROC asks for the order
-# alone. If compression moves the scores of reals and fakes up together, the order holds, and a line that was fitted elsewhere gives
-# reals large ratios. A calibration on clips of its own, of other people than the test's: the next but one section does that.
+# (a) Rows whose cost lies clearly above that of the first row, worst those above 1 bit, where saying nothing would have
+# been better; read from the table whether they are mostly outside. A row that is outside with nearly the first row's cost
+# is a refusal that was not needed, often light or mild noise: its price is no answer, paid by whoever asked. The other
+# mistake gives a wrong number, paid by whoever is accused, or by whoever is harmed by a fake that passed. (b) Mild
+# compression or blur often are: the properties hardly move and the detector's trace is gone. No such test notices a new
+# kind of forgery in a picture of the usual size, light and detail: what is inside is like the test in six respects and in
+# no other. (c) AUROC asks for the order alone. If compression moves the scores of reals and fakes up together, the order
+# holds, and a line that was fitted elsewhere gives reals large ratios. A calibration on clips of its own, of other people
+# than the test's: the next but one section does that.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
 # ## 6 · Who would be accused
 #
-# Suppose a site asks the detector about each of a thousand uploads and accuses whoever's ratio is at least some limit. One of
-# the thousand is a fake. Guess before you count: of those accused, how many in a hundred did nothing?
+# Suppose a site asks the detector about each of a thousand uploads and accuses whoever's ratio is at least some limit. One
+# of the thousand is a fake. Guess before you count: of those accused, how many in a hundred did nothing?
 #
 # **Question 1305 · accusations** (8 points, marked by checks, about 25 minutes)
 #
-# Write `accusations(ratios, labels, limit, fakes)`. The first two are those of a test: n log ratios, n labels. Of a thousand
-# uploads `fakes` are fakes (0 to 1000, any number). Whoever's ratio is at least `limit` is accused; reals and fakes among the
-# uploads are accused as often as reals and fakes in the test. Return `(accused, innocent)`: how many of the thousand are
-# accused on average, and which share of *those accused*, 0 to 1, is real. Where nobody is accused, the share is 0.
+# Write `accusations(ratios, labels, limit, fakes)`. The first two are those of a test: n log ratios, n labels. Of a
+# thousand uploads `fakes` are fakes (0 to 1000, any number). Whoever's ratio is at least `limit` is accused; reals and
+# fakes among the uploads are accused as often as reals and fakes in the test. Return `(accused, innocent)`: how many of the
+# thousand are accused on average, and which share of *those accused*, 0 to 1, is real. Where nobody is accused, the share
+# is 0.
 #
-# A tiny input: ratios 2 and 0 of fakes, 1, -1, -1 and -1 of reals, limit 1, 100 fakes. Half of the fakes and a quarter of the
-# reals are over the limit: 50 and 225 of the thousand. 275 are accused, of whom 0.818 are innocent.
+# A tiny input: ratios 2 and 0 of fakes, 1, -1, -1 and -1 of reals, limit 1, 100 fakes. Half of the fakes and a quarter of
+# the reals are over the limit: 50 and 225 of the thousand. 275 are accused, of whom 0.818 are innocent.
 #
 # <details><summary>Hint 1: the idea</summary>
 #
@@ -766,10 +772,10 @@ def check_accusations(candidate):
 accusations = lesson.go_on_with("accusations", accusations, check_accusations, course_accusations)
 
 # %% [markdown]
-# Below, two limits: whoever is likelier a fake than not by the ratio, and only those at the highest ratio of the test. How many real
-# pictures stand behind each? Where none of 64 is over a limit, up to 5.6 % of all may be (the exact interval, as if pictures were
-# independent), and the second curve of each limit takes that upper end instead of the share that was counted. Look at the left end of
-# the curves, and at how far apart the two of one limit are.
+# Below, two limits: whoever is likelier a fake than not by the ratio, and only those at the highest ratio of the test. How
+# many real pictures stand behind each? Where none of 64 is over a limit, up to 5.6 % of all may be (the exact interval, as
+# if pictures were independent), and the second curve of each limit takes that upper end instead of the share that was
+# counted. Look at the left end of the curves, and at how far apart the two of one limit are.
 
 # %%
 highest = float(ratios.max())
@@ -815,9 +821,9 @@ pd.DataFrame(
 # %% [markdown]
 # ## 7 · A clip
 #
-# The frames of the clips were outside. So the same network gets a second card, for crops of frames, calibrated on the people of the
-# training and validation splits (this network has learnt from none of them) and tested on those of the test split. And there
-# are many frames of one clip. Three ways to one answer about a clip:
+# The frames of the clips were outside. So the same network gets a second card, for crops of frames, calibrated on the
+# people of the training and validation splits (this network has learnt from none of them) and tested on those of the test
+# split. And there are many frames of one clip. Three ways to one answer about a clip:
 #
 # - **one frame**: the first, by its ratio;
 # - **product**: all frames' ratios multiplied, that is, their logarithms added, as if each frame were new evidence;
@@ -889,8 +895,8 @@ print(f"a frame's ratio lies within {ratio.lowest:+.2f} and {ratio.highest:+.2f}
 pd.DataFrame(combined).T
 
 # %% [markdown]
-# Now the clip of the beginning, frame by frame. Shaded is the part that was forged. Compare the dash-dotted mean with the shaded
-# frames: what would a single number for the whole clip have told?
+# Now the clip of the beginning, frame by frame. Shaded is the part that was forged. Compare the dash-dotted mean with the
+# shaded frames: what would a single number for the whole clip have told?
 
 # %%
 moments, frame_scores, cut_out = [], [], []
@@ -908,32 +914,34 @@ caption = plots.plot_time_line(
 # %% [markdown]
 # **Question 1306 · one-clip** (5 points, read by a person, about 20 minutes)
 #
-# (a) Which of the three ways costs least, and which differences do the intervals carry? Look at the last column: why does the
-# product say most of the real clip that misleads it most, and what would it say with ten times as many frames? (b) The limits of a frame's ratio are narrow here. What are they made of, and what
-# would widen them: more frames, or more people? (c) In the time line, what is lost in the mean, and what would you write about
-# this clip? (d) "Take the largest frame" would find a short forgery. What does it do to the clips in which nothing is forged, and
-# what would have to be done before its number may be used?
+# (a) Which of the three ways costs least, and which differences do the intervals carry? Look at the last column: why does
+# the product say most of the real clip that misleads it most, and what would it say with ten times as many frames? (b) The
+# limits of a frame's ratio are narrow here. What are they made of, and what would widen them: more frames, or more people?
+# (c) In the time line, what is lost in the mean, and what would you write about this clip? (d) "Take the largest frame"
+# would find a short forgery. What does it do to the clips in which nothing is forged, and what would have to be done before
+# its number may be used?
 
 # %% [markdown] question="one-clip" tags=["answer"]
 # **Answer 1306 · one-clip**
 #
 # <!-- BEGIN SOLUTION -->
 # (a) Read from the table; where intervals overlap, they show no difference. The frames share face, light and camera, so
-# that where one misleads all do, and adding their logarithms counts the same mistake again and again: the ratio of a real clip
-# grows with the number of frames, beyond any limit that the calibration carries, and its cost with it. The mean stays within. (b) Of how many groups stand behind them: one misleading group more must not turn
-# the ratios into bad advice. More frames of the same people add next to nothing; more people do. (c) The forged part is a third
-# of the frames, so that the mean lies between the two levels. To be written: from when to when scores are higher, by how much
-# beside the rest of the same clip, and that such a step may also come from a cut, a turn of the head or other light. (d) The
-# largest of many is large by chance: reals get higher values, the more the longer they are. It needs a calibration of its own,
-# on the largest scores of clips of that length, of other people.
+# that where one misleads all do, and adding their logarithms counts the same mistake again and again: the ratio of a real
+# clip grows with the number of frames, beyond any limit that the calibration carries, and its cost with it. The mean stays
+# within. (b) Of how many groups stand behind them: one misleading group more must not turn the ratios into bad advice. More
+# frames of the same people add next to nothing; more people do. (c) The forged part is a third of the frames, so that the
+# mean lies between the two levels. To be written: from when to when scores are higher, by how much beside the rest of the
+# same clip, and that such a step may also come from a cut, a turn of the head or other light. (d) The largest of many is
+# large by chance: reals get higher values, the more the longer they are. It needs a calibration of its own, on the largest
+# scores of clips of that length, of other people.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
 # ## 8 · What decided
 #
-# Grad-CAM (notebook 05) shows which part of the crop raised the score. Under each face of the picture is its map, and in its title
-# is the ratio. Below, for the one that is forged, what was really changed, where the data set knows it. Does the map lie on the
-# change? If it does not, does that make the ratio wrong? If it does, does that make it right?
+# Grad-CAM (notebook 05) shows which part of the crop raised the score. Under each face of the picture is its map, and in
+# its title is the ratio. Below, for the one that is forged, what was really changed, where the data set knows it. Does the
+# map lie on the change? If it does not, does that make the ratio wrong? If it does, does that make it right?
 
 # %%
 found_faces = sorted((face.box for face in found_in[0]), key=lambda box: box[0])
@@ -964,10 +972,10 @@ print(
 # %% [markdown]
 # ## 9 · The page
 #
-# `course predict "three people.png" clip.mp4 --detector …` does all of it: it finds, crops, measures, asks, draws, and writes a
-# page, a table and JSON with the SHA-256 of each file, the versions of the libraries and that of the weights. Its first line
-# says whether the file is like what was tested. Read the lines below as somebody who is accused: is there one that you would
-# misunderstand? (To ask about files of your own, set the parameter `case`.)
+# `course predict "three people.png" clip.mp4 --detector …` does all of it: it finds, crops, measures, asks, draws, and
+# writes a page, a table and JSON with the SHA-256 of each file, the versions of the libraries and that of the weights. Its
+# first line says whether the file is like what was tested. Read the lines below as somebody who is accused: is there one
+# that you would misunderstand? (To ask about files of your own, set the parameter `case`.)
 
 # %%
 files = [Path(file) for file in case] if case else [picture_file, clip_file]
@@ -985,43 +993,47 @@ answers.assign(file=[Path(path).name for path in answers["path"]]).set_index("fi
 # %% [markdown]
 # ## 10 · Consent, harm, false accusation
 #
-# Nobody in this notebook exists, and nobody was asked. With a real face three people have a say: whoever is shown, whoever made
-# the picture, and whoever is accused of having forged it. Most forged pictures of real people are sexual, and most of those shown
-# in them are women who never agreed to it; being told that one is "only" in a forged picture does not undo that it was seen by
-# friends and employers. So forge nobody who has not agreed, in writing, to this use and to its end; and do not upload a picture
-# of somebody to a service in order to have it examined: that passes it on once more. `course predict` sends nothing anywhere.
+# Nobody in this notebook exists, and nobody was asked. With a real face three people have a say: whoever is shown, whoever
+# made the picture, and whoever is accused of having forged it. Most forged pictures of real people are sexual, and most of
+# those shown in them are women who never agreed to it; being told that one is "only" in a forged picture does not undo that
+# it was seen by friends and employers. So forge nobody who has not agreed, in writing, to this use and to its end; and do
+# not upload a picture of somebody to a service in order to have it examined: that passes it on once more. `course predict`
+# sends nothing anywhere.
 #
-# The harm of a detector is the other one. Whoever is told by a machine that a true picture is forged loses a proof, perhaps the
-# only one, of what was done to them; and whoever filmed it is called a liar. Such mistakes are not spread evenly: a detector that
-# was tested on some faces errs more often on others (notebook 05, section 6, and notebook 08), and they hit people with old
-# cameras, bad light and strong compression first. And there is a third harm, which needs no mistake: where everybody knows that
-# pictures can be forged, whoever is shown in a true one may say that it is (Chesney and Citron 2019 call it the *liar's
-# dividend*). "No sign found" then is read as "real", and a detector's silence becomes a certificate.
+# The harm of a detector is the other one. Whoever is told by a machine that a true picture is forged loses a proof, perhaps
+# the only one, of what was done to them; and whoever filmed it is called a liar. Such mistakes are not spread evenly: a
+# detector that was tested on some faces errs more often on others (notebook 05, section 6, and notebook 08), and they hit
+# people with old cameras, bad light and strong compression first. And there is a third harm, which needs no mistake: where
+# everybody knows that pictures can be forged, whoever is shown in a true one may say that it is (Chesney and Citron 2019
+# call it the *liar's dividend*). "No sign found" then is read as "real", and a detector's silence becomes a certificate.
 #
-# What follows for the words? A page that may be read by a court, a newspaper or a schoolyard gives what was measured and on what
-# it was tested, and leaves the odds, the decision and its consequences to those who answer for them. It never says "real", because
-# no detector has been tested on forgeries that it does not know. It shows how it may be wrong, to the person who would pay for it.
+# What follows for the words? A page that may be read by a court, a newspaper or a schoolyard gives what was measured and on
+# what it was tested, and leaves the odds, the decision and its consequences to those who answer for them. It never says
+# "real", because no detector has been tested on forgeries that it does not know. It shows how it may be wrong, to the
+# person who would pay for it.
 #
 # **Question 1307 · before-you-accuse** (6 points, read by a person, about 25 minutes)
 #
-# A school's head sends you a picture of a pupil, taken from a group chat, and asks for "the probability that it is a deepfake". You
-# run `course predict`, and its ratio is the highest that its calibration carries. (a) Write the answer that you send, in at most
-# five sentences, with numbers from your run. (b) Which probability would you need from the head before yours means anything, and
-# what does your figure of section 6 say for 1 in 1000? (c) Whom do you have to ask before you open the picture, and what do you do
-# with the file afterwards? (d) Suppose the ratio had been the lowest instead. What may the head not conclude?
+# A school's head sends you a picture of a pupil, taken from a group chat, and asks for "the probability that it is a
+# deepfake". You run `course predict`, and its ratio is the highest that its calibration carries. (a) Write the answer that
+# you send, in at most five sentences, with numbers from your run. (b) Which probability would you need from the head before
+# yours means anything, and what does your figure of section 6 say for 1 in 1000? (c) Whom do you have to ask before you
+# open the picture, and what do you do with the file afterwards? (d) Suppose the ratio had been the lowest instead. What may
+# the head not conclude?
 
 # %% [markdown] question="before-you-accuse" tags=["answer"]
 # **Answer 1307 · before-you-accuse**
 #
 # <!-- BEGIN SOLUTION -->
 # (a) Whether the picture is inside what was tested, or that there is no number because it is not (a photograph from a chat
-# hardly is). If inside: such a score is so many times more often had by forged pictures of the test than by others, with the
-# test's people, its Cllr and the limit named; that this alone is no probability; and that it says nothing of who made it. (b)
-# How many such pictures are fakes before anything was looked at; with 1 in 1000 most of those accused are innocent at the limits
-# of the figure, with the run's own share. (c) The pupil who is shown (and the parents), who has not agreed to be looked at
-# by one more person; the school's duty to protect, and the law where the picture is sexual, in which case it is not opened or
-# passed on but goes to the police. Afterwards it is deleted; the SHA-256 and the page without pictures may stay. (d) That
-# it is real, or that the pupil who complained is lying: no sign was found by this detector, of kinds of forgery that it has met.
+# hardly is). If inside: such a score is so many times more often had by forged pictures of the test than by others, with
+# the test's people, its Cllr and the limit named; that this alone is no probability; and that it says nothing of who made
+# it. (b) How many such pictures are fakes before anything was looked at; with 1 in 1000 most of those accused are innocent
+# at the limits of the figure, with the run's own share. (c) The pupil who is shown (and the parents), who has not agreed to
+# be looked at by one more person; the school's duty to protect, and the law where the picture is sexual, in which case it
+# is not opened or passed on but goes to the police. Afterwards it is deleted; the SHA-256 and the page without pictures may
+# stay. (d) That it is real, or that the pupil who complained is lying: no sign was found by this detector, of kinds of
+# forgery that it has met.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -1029,24 +1041,25 @@ answers.assign(file=[Path(path).name for path in answers["path"]]).set_index("fi
 #
 # **Question 1308 · your-own-case** (10 points, read by a person, about two hours)
 #
-# Examine something that this notebook has not: a picture or clip of yourself, of somebody who has agreed, or of a data set that
-# you may use; as it is, and after it was passed on once (a screenshot, a messenger, a smaller copy). Choose the detector that you
-# ask, or write the card of another (a checkpoint of notebooks 03, 04 or 09 with `release`, as in section 4). Hand in at most a page
-# that somebody without any training can read, and that both sides of a dispute could accept: (a) what the files are and what was
-# done to them, with SHA-256; (b) whether they are inside what was tested, and what about them is not; (c) what was found, with what
-# it is worth, or why there is no number; (d) in what you might be wrong, and what would change your mind; (e) one change that you
-# would make to the detector, the test or the page, and the experiment that would show whether it is better.
+# Examine something that this notebook has not: a picture or clip of yourself, of somebody who has agreed, or of a data set
+# that you may use; as it is, and after it was passed on once (a screenshot, a messenger, a smaller copy). Choose the
+# detector that you ask, or write the card of another (a checkpoint of notebooks 03, 04 or 09 with `release`, as in section
+# 4). Hand in at most a page that somebody without any training can read, and that both sides of a dispute could accept: (a)
+# what the files are and what was done to them, with SHA-256; (b) whether they are inside what was tested, and what about
+# them is not; (c) what was found, with what it is worth, or why there is no number; (d) in what you might be wrong, and
+# what would change your mind; (e) one change that you would make to the detector, the test or the page, and the experiment
+# that would show whether it is better.
 
 # %% [markdown] question="your-own-case" tags=["answer"]
 # **Answer 1308 · your-own-case**
 #
 # <!-- BEGIN SOLUTION -->
-# No model answer: the page is the student's. A photograph taken by a phone is outside of what the shipped detector was tested
-# on by the size of the face and by its detail, and the right page then has no number, says by which property, and shows what
-# passing on changed. A full answer for a picture that is inside gives the ratio with its limits, Cllr and the number of test
-# groups, and never a bare probability. What would change one's mind is named before looking: the source, another moment of the same
-# scene, a second detector with a test of its own. The proposal has a measure (Cllr, share of reals over the limit), other people in
-# the test, and an interval.
+# No model answer: the page is the student's. A photograph taken by a phone is outside of what the shipped detector was
+# tested on by the size of the face and by its detail, and the right page then has no number, says by which property, and
+# shows what passing on changed. A full answer for a picture that is inside gives the ratio with its limits, Cllr and the
+# number of test groups, and never a bare probability. What would change one's mind is named before looking: the source,
+# another moment of the same scene, a second detector with a test of its own. The proposal has a measure (Cllr, share of
+# reals over the limit), other people in the test, and an interval.
 # <!-- END SOLUTION -->
 
 # %% [markdown]

@@ -1447,6 +1447,137 @@ MUTANTS = [
     Mutant("best-constant", "no limit", {" if share > 0]": "]"}, (2,)),
     Mutant("best-constant", "all called fake", {"max(fakes, 1 - fakes)": "fakes"}, (3,)),
     Mutant("best-constant", "percent", {"max(fakes, 1 - fakes)": "100 * max(fakes, 1 - fakes)"}, (3,)),
+    Mutant(
+        "log-ratio",
+        "decimal logit",
+        {
+            "np.log(probabilities) - np.log1p(-probabilities)": "np.log10(probabilities) - np.log10(1 - probabilities)"
+        },
+        (0,),
+    ),
+    Mutant(
+        "log-ratio", "no logit", {"np.log(probabilities) - np.log1p(-probabilities)": "probabilities"}, (0, 3)
+    ),
+    Mutant(
+        "log-ratio",
+        "odds turned round",
+        {
+            "np.log(probabilities) - np.log1p(-probabilities)": "np.log1p(-probabilities) - np.log(probabilities)"
+        },
+        (0, 3),
+    ),
+    Mutant("log-ratio", "no intercept", {" + intercept": ""}, (1,)),
+    Mutant(
+        "log-ratio",
+        "slope and intercept exchanged",
+        {"slope * log_odds + intercept": "intercept * log_odds + slope"},
+        (1,),
+    ),
+    Mutant(
+        "log-ratio",
+        "divided by ln 10",
+        {"slope * log_odds + intercept": "(slope * log_odds + intercept) / np.log(10)"},
+        (1,),
+    ),
+    Mutant(
+        "log-ratio",
+        "no limits",
+        {"np.clip(slope * log_odds + intercept, lowest, highest)": "slope * log_odds + intercept"},
+        (2, 3),
+    ),
+    Mutant(
+        "log-ratio",
+        "no lower limit",
+        {
+            "np.clip(slope * log_odds + intercept, lowest, highest)": "np.minimum(slope * log_odds + intercept, highest)"
+        },
+        (2, 3),
+    ),
+    Mutant(
+        "log-ratio",
+        "limits of the logit",
+        {
+            "np.clip(slope * log_odds + intercept, lowest, highest)": "slope * np.clip(log_odds, lowest, highest) + intercept"
+        },
+        (2, 3),
+    ),
+    Mutant("log-ratio", "zero and one moved", {"dtype=float)": "dtype=float).clip(1e-6, 1 - 1e-6)"}, (3,)),
+    Mutant("ratio-cost", "reversed", {"-ratios, ratios)": "ratios, -ratios)"}, (0,)),
+    Mutant("ratio-cost", "fakes like reals", {"np.where(labels == 1, -ratios, ratios)": "ratios"}, (0,)),
+    Mutant("ratio-cost", "nats", {"np.log2(10)": "np.log(10)", "np.logaddexp2": "np.logaddexp"}, (1,)),
+    Mutant("ratio-cost", "natural ratios", {"np.log2(10)": "np.log2(np.e)"}, (1,)),
+    Mutant("ratio-cost", "ratios taken for doublings", {" * np.log2(10)": ""}, (1,)),
+    Mutant(
+        "ratio-cost",
+        "mean over all",
+        {"(bits[labels == 1].mean() + bits[labels == 0].mean()) / 2": "bits.mean()"},
+        (2,),
+    ),
+    Mutant("ratio-cost", "not halved", {") / 2)": "))"}, (2,)),
+    Mutant(
+        "ratio-cost",
+        "reals left out",
+        {"(bits[labels == 1].mean() + bits[labels == 0].mean()) / 2": "bits[labels == 1].mean()"},
+        (2,),
+    ),
+    Mutant(
+        "ratio-cost",
+        "too large for a float",
+        {"np.logaddexp2(0, against)": "np.log2(1 + 2.0**against)"},
+        (3,),
+    ),
+    Mutant("outside", "all of it on each side", {"(1 - covered) / 2": "1 - covered"}, (0,)),
+    Mutant("outside", "smallest and largest", {"[tail, 1 - tail]": "[0, 1]"}, (0,)),
+    Mutant("outside", "all of it above", {"[tail, 1 - tail]": "[0, covered]"}, (0,)),
+    Mutant("outside", "only above", {"(picture >= low) & (picture <= high)": "picture <= high"}, (1,)),
+    Mutant("outside", "bounds of all together", {", axis=0": ""}, (1,)),
+    Mutant("outside", "tells what is inside", {"return ~(": "return ("}, (1, 2)),
+    Mutant(
+        "outside",
+        "one answer for all",
+        {
+            "~((picture >= low) & (picture <= high))": "np.full(len(picture), (~((picture >= low) & (picture <= high))).any())"
+        },
+        (1,),
+    ),
+    Mutant(
+        "outside",
+        "not measured is inside",
+        {"~((picture >= low) & (picture <= high))": "(picture < low) | (picture > high)"},
+        (2,),
+    ),
+    Mutant("outside", "a bound is outside", {">= low": "> low", "<= high": "< high"}, (2,)),
+    Mutant("accusations", "over the limit", {">= limit": "> limit"}, (0,)),
+    Mutant(
+        "accusations",
+        "shares of the whole test",
+        {
+            "flagged[labels == 1].mean()": "flagged[labels == 1].sum() / len(labels)",
+            "flagged[labels == 0].mean()": "flagged[labels == 0].sum() / len(labels)",
+        },
+        (0,),
+    ),
+    Mutant(
+        "accusations",
+        "uploads exchanged",
+        {"guilty = fakes": "guilty = (1000 - fakes)", "innocent = (1000 - fakes)": "innocent = fakes"},
+        (1,),
+    ),
+    Mutant("accusations", "a thousand reals", {"(1000 - fakes)": "1000"}, (1,)),
+    Mutant(
+        "accusations",
+        "shares of the test",
+        {
+            "guilty = fakes": "guilty = 1000 * labels.mean()",
+            "innocent = (1000 - fakes)": "innocent = 1000 * (1 - labels.mean())",
+        },
+        (1,),
+    ),
+    Mutant("accusations", "share of fakes", {"innocent / accused": "guilty / accused"}, (2,)),
+    Mutant("accusations", "how many", {"float(innocent / accused)": "float(innocent)"}, (2,)),
+    Mutant("accusations", "share of all uploads", {"innocent / accused": "innocent / 1000"}, (2,)),
+    Mutant("accusations", "percent", {"innocent / accused": "100 * innocent / accused"}, (2,)),
+    Mutant("accusations", "nobody divided", {" if accused else 0.0": ""}, (3,)),
 ]
 
 
@@ -1968,6 +2099,52 @@ def best_constant(labels):
     nats = sum(0.0 if x == 0 else x * np.log(1 / x) for x in q)
     return q[1], nats, q.max()
 """,
+    "log-ratio": """
+import math
+
+def log_ratio(probabilities, slope, intercept, lowest, highest):
+    ratios = []
+    for p in probabilities:
+        if p in (0, 1):
+            ratios.append(highest if p else lowest)
+            continue
+        ratio = intercept + slope * math.log(p / (1 - p))
+        ratios.append(max(lowest, min(highest, ratio)))
+    return ratios
+""",
+    "ratio-cost": """
+import math
+
+def ratio_cost(ratios, labels):
+    costs = {0: [], 1: []}
+    for ratio, label in zip(ratios.tolist(), labels.tolist()):
+        wrong = ratio if label == 0 else -ratio
+        if wrong < 300:
+            costs[label].append(math.log2(1 + 10**wrong))
+        else:
+            costs[label].append(wrong / math.log10(2))
+    return sum(0.5 * sum(one) / len(one) for one in costs.values())
+""",
+    "outside": """
+def outside(tested, picture, covered):
+    told = []
+    for column, value in zip(np.transpose(tested), picture):
+        least = np.percentile(column, 50 * (1 - covered))
+        most = np.percentile(column, 50 * (1 + covered))
+        told.append(not least <= value <= most)
+    return told
+""",
+    "accusations": """
+def accusations(ratios, labels, limit, fakes):
+    hits = {0: [], 1: []}
+    for ratio, label in zip(ratios, labels):
+        hits[int(label)].append(not ratio < limit)
+    by_class = [sum(one) / len(one) for one in hits.values()]
+    wrong, right = (1000 - fakes) * by_class[0], fakes * by_class[1]
+    if wrong + right == 0:
+        return 0, 0
+    return wrong + right, 1 - right / (wrong + right)
+""",
 }
 
 
@@ -2189,5 +2366,23 @@ def best_constant(labels):
     from sklearn.metrics import log_loss
     fakes = sum(labels) / len(labels)
     return fakes, log_loss(labels, [fakes] * len(labels), labels=[0, 1]), max(fakes, 1 - fakes)
+""",
+    "log-ratio": """
+def log_ratio(probabilities, slope, intercept, lowest, highest):
+    from course_utils.likelihood import LikelihoodRatio
+    ends = {"slope": slope, "intercept": intercept, "lowest": lowest, "highest": highest}
+    return LikelihoodRatio(**ends, score_kind="probability", dataset="", pictures=0, groups=0).of(probabilities)
+""",
+    "ratio-cost": """
+def ratio_cost(ratios, labels):
+    from lir.metrics import cllr
+    from lir.data.models import LLRData
+    return cllr(LLRData(features=ratios[:, None], labels=labels))
+""",
+    "outside": """
+def outside(tested, picture, covered):
+    from course_utils.predict.scope import PROPERTIES, scope_of
+    scope = scope_of(pd.DataFrame(tested, columns=list(PROPERTIES)[: tested.shape[1]]))
+    return [not scope.low[name] <= value <= scope.high[name] for name, value in zip(scope.low, picture)]
 """,
 }
