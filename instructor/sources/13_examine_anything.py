@@ -41,7 +41,7 @@ faces = "YuNet"  # what finds faces: "YuNet", or "Haar"
 image_size = 256  # pixels, side of the pictures of notebooks 03 and 05
 training_pictures = None  # how many Xception saw there; None is all
 case = None  # paths of pictures and clips of your own, a list; None takes the two below
-seed = 0
+seed = 5  # one with which all four faces below are like those that were tested
 
 # %%
 import math
@@ -940,23 +940,31 @@ caption = plots.plot_time_line(
 # ## 8 · What decided
 #
 # Grad-CAM (notebook 05) shows which part of the crop raised the score. Under each face of the picture is its map, and in
-# its title is the ratio. Below, for those that are forged, what was really changed, where the data set knows it. Does the
-# map lie on the change? If it does not, does that make the ratio wrong? If it does, does that make it right?
+# its title the ratio, or "outside". Below, for those that are forged, what was really changed, where the data set knows it.
+# Does the map lie on the change? If it does not, does that make the ratio wrong? If it does, does that make it right? And
+# if a forged face is outside because it has less fine detail than all that were tested: may one say that *this* is the
+# sign?
 
 # %%
+longer = [float(max(box[2:] - box[:2])) for box in found_faces]
 face_crops = [
-    cut(four, box, meso4.card.scale(finder.name, max(box[2:] - box[:2]))) for box in found_faces
+    cut(four, box, meso4.card.scale(finder.name, length))
+    for box, length in zip(found_faces, longer, strict=True)
 ]
 if face_crops:
     fitted = [np.asarray(fit_square(Image.fromarray(crop), size)) for crop in face_crops]
     face_scores = meso4.scores(fitted)
     ends = meso4.card.ratio
     face_ratios = log_ratio(face_scores, ends.slope, ends.intercept, ends.lowest, ends.highest)
+    told = [
+        "outside" if meso4.card.reasons(finder.name, crop, length) else f"{ratio:+.2f}"
+        for crop, length, ratio in zip(face_crops, longer, face_ratios, strict=True)
+    ]
     maps = explain.grad_cam(meso4.network, meso4.batch(fitted), [1] * len(fitted))
     caption = plots.plot_maps(
         np.stack(fitted).transpose(0, 3, 1, 2) / 255,
         maps.numpy(),
-        [f"face {n}: {ratio:+.2f}" for n, ratio in enumerate(face_ratios, start=1)],
+        [f"face {number}: {answer}" for number, answer in enumerate(told, start=1)],
         "Grad-CAM of Meso-4, and the log10 ratio",
     )
 changed = {f"face {number}": row for number, row in enumerate(chosen, start=1) if row.label == 1}
