@@ -69,6 +69,7 @@ from course_utils.lesson import Lesson
 from course_utils.models import MODELS
 from course_utils.predict.examine import Examiner
 from course_utils.predict.findings import rows
+from course_utils.predict.inputs import look_into
 from course_utils.predict.report import predict
 from course_utils.predict.scope import PROPERTIES, measure
 from course_utils.predict.tested import load_tested, release, shipped
@@ -116,15 +117,17 @@ of_test = filmed_frames[filmed_frames["split"] == "test"]
 forged = of_test[of_test["label"] == 1].iloc[0]
 original = of_test[(of_test["label"] == 0) & (of_test["target"] == forged["target"])].iloc[0]
 footage = generate(filmed.manifest) if filmed.manifest.generate else filmed.manifest.data_folder()
+sources = [look_into(footage / Path(row["path"]).parent) for row in (original, forged)]
+length = min(48, *(source.frames for source in sources))
 as_filmed, as_forged = (
-    [frame for _, frame in read_frames(footage / Path(row["path"]).parent, range(48))]
-    for row in (original, forged)
+    [frame for _, frame in read_frames(source.path, range(length))] for source in sources
 )
-spliced = np.stack(as_filmed[:16] + as_forged[16:32] + as_filmed[32:])
+start, end, rate = length // 3, 2 * length // 3, sources[0].rate
+spliced = np.stack(as_filmed[:start] + as_forged[start:end] + as_filmed[end:])
 clip_file = case_folder / "clip.mp4"
-write_video(clip_file, spliced, crf=10, note="A part of this clip is forged, for a course.")
+write_video(clip_file, spliced, rate, crf=10, note="A part of this clip is forged, for a course.")
 print(f"{clip_file.name}: {clip_file.stat().st_size:,} bytes, SHA-256 {digest(clip_file)}")
-moments = [2, 12, 20, 28, 36, 46]
+moments = np.linspace(0, length - 1, 6).round().astype(int)
 caption = plots.sample_grid(spliced[moments], [f"frame {number}" for number in moments])
 
 # %% [markdown]
@@ -645,7 +648,6 @@ for name, change in CHANGES.items():
     ]
     moved = [None if box is None else time * box for box, time in zip(boxes, times, strict=True)]
     _, counts[name] = counted(test, changed, moved, name)
-pd.DataFrame(counts).T
 
 # %%
 of_clip = filmed_frames.groupby(["method", "compression", "video"], dropna=False)
@@ -900,15 +902,19 @@ pd.DataFrame(combined).T
 
 # %%
 shown_frames, cut_out = [], []
-for number, frame in read_frames(clip_file, range(0, 48, 2)):
+for number, frame in read_frames(clip_file, range(0, length, 2)):
     if (box := largest(frame)) is not None:
         shown_frames.append(number)
         cut_out.append(cut(frame, box, on_frames.card.scale(finder.name, max(box[2:] - box[:2]))))
 frame_scores = score(on_frames, cut_out)
-seconds = np.array(shown_frames) / 25
-print(f"a face is found in {len(seconds)} of 24 frames")
+seconds = np.array(shown_frames) / rate
+print(f"a face is found in {len(seconds)} of {len(range(0, length, 2))} frames")
 caption = plots.plot_time_line(
-    seconds, logits(frame_scores), [(16 / 25, 31 / 25)], "The clip", "logit of P(fake)"
+    seconds,
+    logits(frame_scores),
+    [(start / rate, (end - 1) / rate)],
+    "The clip",
+    "logit of P(fake)",
 )
 
 # %% [markdown]
@@ -979,7 +985,7 @@ if masks:
     )
 for name, row in changed.items():
     print(f"forged is {name}, by {row.method or 'an unnamed method'}")
-print("of the clip, frames 16 to 31 are forged")
+print(f"of the clip, frames {start} to {end - 1} are forged")
 
 # %% [markdown]
 # ## 9 · The page
