@@ -8,7 +8,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import yaml
 from PIL import Image, ImageDraw, ImageFilter
+
+from course_utils import paths
 
 SPLITS = {"train": 10, "val": 4, "test": 6}  # of each label: 40 pictures a data set
 SIZE = 96  # pixels a side
@@ -74,6 +77,23 @@ def draw_assignment(folder: Path, synthetic: bool = False) -> Path:
 def _save(picture: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, quality=92)
+
+
+def few_rendered_pictures():
+    """Make generated sets small: a user's own manifest goes before the shipped one of its name."""
+    sizes = {
+        "rendered": {"pairs": {"train": 2, "val": 1, "test": 2}, "frames": 8, "size": 96},
+        "rendered_identities": {"people": 30, "photographs": 3, "size": 64},
+        "rendered_fakes": {"pairs": {"train": 3, "val": 2, "test": 4}, "photographs": 1, "size": 64},
+        "rendered_heads": {"films": {"train": 2, "val": 1, "test": 8}, "pictures": 2, "size": 96},
+        "rendered_synthetic": {"people": {"train": 6, "val": 4, "test": 6}, "photographs": 1, "size": 64},
+    }
+    for name, size in sizes.items():
+        manifest = yaml.safe_load((paths.manifests()[1] / f"{name}.yaml").read_text(encoding="utf-8"))
+        manifest["generate"] |= size
+        file = paths.manifests()[0] / f"{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(manifest), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import sys
 
 import nbformat
 import pytest
-import yaml
 from browser import needs_chromium, tab
+from drawn import few_rendered_pictures
 
 from course_utils import paths
 from course_utils.notebooks.build import build
@@ -19,7 +19,7 @@ NAMES = [notebook.name for notebook in read_notebooks(paths.notebooks())]
 with_solutions = pytest.mark.skipif(
     not paths.instructor().is_dir(), reason="a student release holds no solutions"
 )
-# The solved notebooks are minutes already. Where there are none, in a student release, these are all there is.
+# The solved notebooks are minutes already; in a student release, which has none, these are all there is.
 long = [pytest.mark.slow] if paths.instructor().is_dir() else []
 CHEAP = ("01", "02")
 pytestmark = pytest.mark.timeout(900)  # the first test of a run waits for all its notebooks
@@ -36,23 +36,6 @@ def places(tmp_path_factory, drawn_data):
         patch.setenv("COURSE_BUILD", str(folder / "build"))
         few_rendered_pictures()
         yield folder
-
-
-def few_rendered_pictures():
-    """Make generated sets small: a user's own manifest goes before the shipped one of its name."""
-    sizes = {
-        "rendered": {"pairs": {"train": 2, "val": 1, "test": 2}, "frames": 8, "size": 96},
-        "rendered_identities": {"people": 30, "photographs": 3, "size": 64},
-        "rendered_fakes": {"pairs": {"train": 3, "val": 2, "test": 4}, "photographs": 1, "size": 64},
-        "rendered_heads": {"films": {"train": 2, "val": 1, "test": 8}, "pictures": 2, "size": 96},
-        "rendered_synthetic": {"people": {"train": 6, "val": 4, "test": 6}, "photographs": 1, "size": 64},
-    }
-    for name, size in sizes.items():
-        manifest = yaml.safe_load((paths.manifests()[1] / f"{name}.yaml").read_text(encoding="utf-8"))
-        manifest["generate"] |= size
-        file = paths.manifests()[0] / f"{name}.yaml"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(yaml.safe_dump(manifest), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -164,47 +147,3 @@ def test_experiments_that_the_excerpt_leaves_out_complete_too(places, number):
     finished = json.loads((out / notebook[0].name / "finished.json").read_text())
     assert len(finished) == count
     assert {row[setting] for row in finished.values()} == values
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1500)  # Xception, four times, and some processors train four pictures a second
-def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
-    datasets = {
-        "dataset": "assignment_fakes",
-        "fakes": "assignment_fakes",
-        "synthetic": "assignment_synthetic",
-    }
-    on_stills = [notebook for notebook in runnable() if notebook.number not in ("07", "10", "11", "12")]
-    folder = run(on_stills, "quick", datasets, out=tmp_path / "run")
-    entries = read_run(folder)["notebooks"]
-    assert [one["state"] for one in entries] == ["completed"] * len(on_stills)
-    light = [
-        one for one in entries if one["name"][:2] in ("01", "02", "03", "06")
-    ]  # the others hold an Xception or two
-    assert all(one["peak_memory_mb"] < 2048 for one in light)
-
-
-@with_solutions
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_notebook_07_searches_all_the_photographs(photographs, tmp_path):
-    few_rendered_pictures()  # of the clips, whose pictures are drawn for this test
-    parameters = {"people": "lfw", "photographs_each": None, "zoom": 1.7, "pretrained": "none"}
-    notebook = [one for one in runnable() if one.number == "07"]
-    folder = run(notebook, "quick", parameters, out=tmp_path / "run")
-    assert read_run(folder)["notebooks"][0]["state"] == "completed", read_run(folder)["notebooks"][0]["error"]
-    results = json.loads((folder / notebook[0].name / "results.json").read_text())["results"]
-    found = {row["name"]: row for row in results if row["dataset"] == "lfw"}
-    assert len(found) == 8  # precision@1 and mAP of the four published combinations
-    assert {row["groups"] for row in found.values()} == {156}
-    assert all(low <= row["value"] <= high for row in found.values() for low, high in [row["interval"]])
-
-
-@with_solutions
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_notebook_10_completes_on_the_photographs(photographs, tmp_path):
-    parameters = {"dataset": "lfw_forged", "people": "lfw", "compression": None, "frames": None, "zoom": 1.7}
-    notebook = [one for one in runnable() if one.number == "10"]
-    folder = run(notebook, "quick", parameters, out=tmp_path / "run")
-    assert read_run(folder)["notebooks"][0]["state"] == "completed"
