@@ -1057,7 +1057,7 @@ answers.assign(file=[Path(path).name for path in answers["path"]]).set_index("fi
 # %% [markdown]
 # ## 11 · A case of your own
 #
-# **Question 1308 · your-own-case** (10 points, read by a person, about two hours)
+# **Question 1308 · your-own-case** (10 points, read by a person, about 120 minutes)
 #
 # Examine something that this notebook has not: a picture or clip of yourself, of somebody who has agreed, or of a data set
 # that you may use; as it is, and after it was passed on once (a screenshot, a messenger, a smaller copy). Choose the
