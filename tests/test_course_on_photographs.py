@@ -22,7 +22,7 @@ def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
         "synthetic": "assignment_synthetic",
     }
     on_stills = [notebook for notebook in runnable() if notebook.number not in ("07", "10", "11", "12")]
-    folder = run(on_stills, "quick", datasets, out=tmp_path / "run")
+    folder = run(on_stills, "quick", datasets, out=tmp_path / "run", jobs=2)
     entries = read_run(folder)["notebooks"]
     assert [one["state"] for one in entries] == ["completed"] * len(on_stills)
     light = [

@@ -14,7 +14,7 @@ from course_utils.grading.kernels import Limits, run_programs
 
 PROBE = "import json\njson.dump(found(), open('outputs.json', 'w'))"
 TAME = program("def found():\n    return 'tame'", PROBE)
-LIMITS = Limits(seconds=20, memory=3 * 2**30)
+LIMITS = Limits(seconds=30, memory=3 * 2**30)
 
 FLOOD = """
 import glob, os, stat

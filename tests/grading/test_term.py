@@ -136,6 +136,7 @@ def give(file: Path, points: str, **by_key: str) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @needs_sandbox
 def test_a_term(tmp_path):
     private = write(tmp_path / "private", SOURCE, TOO_STRICT)
