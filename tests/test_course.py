@@ -107,8 +107,6 @@ def test_the_run_knows_what_each_notebook_worked_with(solved_run):
 
 @with_solutions
 @needs_chromium
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_the_report_of_the_whole_course_is_whole_in_a_browser(solved_run, places):
     site = write_report(solved_run, places / "whole").parent
     assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < 25 * 2**20
