@@ -16,6 +16,7 @@ with_solutions = pytest.mark.skipif(
 @pytest.mark.slow
 @pytest.mark.timeout(1500)  # Xception, four times, and some processors train four pictures a second
 def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
+    few_rendered_pictures()  # of what the photographs cannot be: heads with boxes, forgeries with masks, clips
     datasets = {
         "dataset": "assignment_fakes",
         "fakes": "assignment_fakes",
@@ -35,7 +36,7 @@ def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_notebook_07_searches_all_the_photographs(photographs, tmp_path):
-    few_rendered_pictures()  # of the clips, whose pictures are drawn for this test
+    few_rendered_pictures()  # of the clips
     parameters = {"people": "lfw", "photographs_each": None, "zoom": 1.7, "pretrained": "none"}
     notebook = [one for one in runnable() if one.number == "07"]
     folder = run(notebook, "quick", parameters, out=tmp_path / "run")
