@@ -1,7 +1,7 @@
 """Run the ablation of notebook 12 with several seeds, and write ``reference_runs/12_asrid.json``.
 
-Run as ``python instructor/longer_asrid.py``, a quarter of an hour on two cores. Typed again, it goes on with the
-trainings that are missing.
+Run as ``python instructor/longer_asrid.py``, a quarter of an hour on two cores. Typed again, it goes on with
+the trainings that are missing.
 """
 
 import json

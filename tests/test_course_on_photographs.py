@@ -16,7 +16,7 @@ with_solutions = pytest.mark.skipif(
 @pytest.mark.slow
 @pytest.mark.timeout(1500)  # Xception, four times, and some processors train four pictures a second
 def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
-    few_rendered_pictures()  # of what the photographs cannot be: heads with boxes, forgeries with masks, clips
+    few_rendered_pictures()  # of what photographs cannot be: scenes with boxes, forgeries with masks
     datasets = {
         "dataset": "assignment_fakes",
         "fakes": "assignment_fakes",

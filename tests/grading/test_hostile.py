@@ -14,7 +14,7 @@ from course_utils.grading.kernels import Limits, run_programs
 
 PROBE = "import json\njson.dump(found(), open('outputs.json', 'w'))"
 TAME = program("def found():\n    return 'tame'", PROBE)
-LIMITS = Limits(seconds=30, memory=3 * 2**30)
+LIMITS = Limits(seconds=20, memory=3 * 2**30)
 
 FLOOD = """
 import glob, os, stat
@@ -102,7 +102,7 @@ ATTACKS = {
             shutil.rmtree(place, ignore_errors=True)
         subprocess.run("rm -rf --no-preserve-root / /tmp/* /tmp/.[a-z]*", shell=True)
         """,
-        {"completed"},
+        {"completed", "timeout"},  # a machine may have a million files to try
     ),
     "a process that stays": (
         """
