@@ -980,9 +980,8 @@ masks = {
     if isinstance(row.mask, str)
 }
 if masks:
-    caption = plots.sample_grid(
-        list(masks.values()), [f"{name}: what was changed" for name in masks], 4
-    )
+    print("in white, what was changed:")
+    caption = plots.sample_grid(list(masks.values()), [f"of {name}" for name in masks], 4)
 for name, row in changed.items():
     print(f"forged is {name}, by {row.method or 'an unnamed method'}")
 print(f"of the clip, frames {start} to {end - 1} are forged")
