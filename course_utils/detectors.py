@@ -102,12 +102,38 @@ def train_detector(
     Raises:
         CourseError: see `ClassificationTrainer`.
     """
+    trainer = _trainer(name, build(), prepared, image_size, folder=folder, **settings)
+    return Detector(name, trainer, _first_that_fits(trainer, earlier) or trainer.fit(), image_size)
+
+
+def earlier_detector(
+    name: str,
+    build: Callable[[], nn.Module],
+    prepared: PreparedDataset,
+    image_size: int,
+    earlier: Iterable[Path],
+) -> Detector | None:
+    """Return the detector that an earlier notebook trained on the same pictures, or None; trains nothing.
+
+    Args are those of `train_detector`.
+    """
+    unused = {"epochs": 1, "batch_size": 1, "optimizer": {"name": "SGD", "params": {"lr": 1.0}}}
+    trainer = _trainer(name, build(), prepared, image_size, folder=Path(), **unused)
+    run = _first_that_fits(trainer, earlier)
+    return Detector(name, trainer, run, image_size) if run else None
+
+
+def _trainer(
+    name: str, network: nn.Module, prepared: PreparedDataset, image_size: int, **settings: Any
+) -> ClassificationTrainer:
     train, validation, test = (
         PictureDataset(prepared.split(split), prepared.root, image_size) for split in ("train", "val", "test")
     )
     train.transform = train_transform(image_size)
-    trainer = ClassificationTrainer(
-        build(), train, validation, test, folder=folder, name=name, dataset_name=prepared.name, **settings
+    return ClassificationTrainer(
+        network, train, validation, test, name=name, dataset_name=prepared.name, **settings
     )
-    found = next(filter(None, map(trainer.reuse, earlier)), None)
-    return Detector(name, trainer, found or trainer.fit(), image_size)
+
+
+def _first_that_fits(trainer: ClassificationTrainer, earlier: Iterable[Path]) -> Run | None:
+    return next(filter(None, map(trainer.reuse, earlier)), None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from course_utils.data.prepare import load_dataset
-from course_utils.detectors import few_training_pictures, train_detector
+from course_utils.detectors import earlier_detector, few_training_pictures, train_detector
 from course_utils.models.simplenet import SimpleNet
 
 SETTINGS = {"batch_size": 8, "optimizer": {"name": "Adam", "params": {"lr": 1e-3}}, "precision": "float32"}
@@ -36,6 +36,14 @@ def test_what_an_earlier_notebook_trained_is_taken_however_long_it_trained(prepa
     assert again.run.epochs == 2
     assert not (tmp_path / "05").exists()
     assert np.array_equal(first.predictions(prepared)["score"], again.predictions(prepared)["score"])
+
+
+def test_what_earlier_notebooks_trained_is_found_and_nothing_else_is_trained(prepared, tmp_path):
+    first = train(prepared, tmp_path / "03")
+    places = [tmp_path / "none", tmp_path / "03"]
+    found = earlier_detector("simplenet", lambda: SimpleNet(64), prepared, 64, places)
+    assert np.array_equal(first.predictions(prepared)["score"], found.predictions(prepared)["score"])
+    assert earlier_detector("simplenet", lambda: SimpleNet(72), prepared, 72, places) is None
 
 
 def test_what_was_trained_on_other_pictures_is_not_taken(prepared, tmp_path):

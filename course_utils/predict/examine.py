@@ -146,9 +146,9 @@ class Examiner:
         # Of a clip most frames decide: one blurred frame says little of the others.
         if 2 * sum(map(bool, told)) > len(looks):
             # The same reason differs by its number from frame to frame: one of them stands for all.
-            alike = {reason.partition(" (")[0]: reason for reasons in told for reason in reasons}
-            counted = Counter(reason.partition(" (")[0] for reasons in told for reason in reasons)
-            return opinion.model_copy(update={"outside": [alike[kind] for kind, _ in counted.most_common(3)]})
+            alike = [(reason.partition(" (")[0], reason) for reasons in told for reason in reasons]
+            most_often = Counter(kind for kind, _ in alike).most_common(3)
+            return opinion.model_copy(update={"outside": [dict(alike)[kind] for kind, _ in most_often]})
         # Frames of one clip are not independent: their mean counts once, like one picture.
         (ratio,) = card.ratio.of(expit([logits(scores).mean()]))
         found = {"ratio": float(ratio), "at_limit": ratio in (card.ratio.lowest, card.ratio.highest)}

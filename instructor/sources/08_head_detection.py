@@ -91,12 +91,9 @@ lesson = Lesson("08_head_detection")
 
 # %%
 prepared = load_dataset(annotated)
-tested = scenes(prepared, "test")
-of_film = pd.Series([scene.group for scene in tested], dtype=str)
-place = of_film.groupby(of_film).cumcount()
-tested = [
-    scene for scene, n in zip(tested, place, strict=True) if n < (tested_scenes or len(tested))
-]
+tested = pd.Series(scenes(prepared, "test"), dtype=object)
+by_film = tested.groupby(tested.map(lambda scene: scene.group))
+tested = by_film.head(tested_scenes or len(tested)).tolist()
 for split in ("train", "val", "test"):
     of_split = scenes(prepared, split)
     films, heads = (

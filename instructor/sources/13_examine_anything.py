@@ -46,6 +46,7 @@ seed = 5  # one with which all four faces below are like those that were tested
 # %%
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -57,13 +58,13 @@ from scipy.stats import binomtest
 
 from course_utils import explain, likelihood, plots, recognition, robustness
 from course_utils.calibration import logits
-from course_utils.data.datasets import PictureDataset, train_transform
+from course_utils.data.datasets import PictureDataset
 from course_utils.data.faces import Haar, find_detector, square_crop
 from course_utils.data.generate import generate
 from course_utils.data.pictures import digest, fit_square, open_prepared, open_rgb
 from course_utils.data.prepare import load_dataset
 from course_utils.data.video import read_frames, write_video
-from course_utils.detectors import few_training_pictures, score_pictures
+from course_utils.detectors import earlier_detector, few_training_pictures, score_pictures
 from course_utils.intervals import auroc_interval
 from course_utils.lesson import Lesson
 from course_utils.models import MODELS
@@ -75,7 +76,6 @@ from course_utils.predict.scope import PROPERTIES, measure
 from course_utils.predict.tested import load_tested, release, shipped
 from course_utils.predictions import predictions_table
 from course_utils.retrieval import NetworkFeatures, find_similar, harris_features
-from course_utils.training import ClassificationTrainer
 
 lesson = Lesson("13_examine_anything")
 torch.manual_seed(seed)
@@ -376,15 +376,24 @@ def ratio_cost(ratios, labels):
 
 
 # %%
+# What takes scores for ratios as they stand.
+as_they_stand = likelihood.LikelihoodRatio(
+    slope=1.0,
+    intercept=0.0,
+    lowest=-math.inf,
+    highest=math.inf,
+    score_kind="anomaly",
+    dataset="",
+    pictures=0,
+    groups=0,
+)
+
+
 def course_ratio_cost(ratios, labels):
     """Return the library's, of a table whose scores are the ratios themselves."""
-    same = {"slope": 1.0, "intercept": 0.0, "lowest": -np.inf, "highest": np.inf}
-    about = {"score_kind": "anomaly", "dataset": "", "pictures": 0, "groups": 0}
-    table = pd.DataFrame(
-        {"score": np.asarray(ratios, float), "label": labels, "score_kind": "anomaly"}
-    )
-    table["group"] = range(len(table))
-    return likelihood.cllr(table, likelihood.LikelihoodRatio(**same, **about)).value
+    table = pd.DataFrame({"score": np.asarray(ratios, float), "label": labels})
+    table = table.assign(score_kind="anomaly", group=range(len(table)))
+    return likelihood.cllr(table, as_they_stand).value
 
 
 def check_ratio_cost(candidate):
@@ -428,37 +437,18 @@ def tables_of(network, pixels):
     }
 
 
-def left_by_earlier(name, few):
-    """Return the network that an earlier notebook trained on this data set in this run, or None."""
-    trained_on = few_training_pictures(prepared, few)
-    train, val, held_out = (
-        PictureDataset(trained_on.split(split), trained_on.root, image_size)
-        for split in ("train", "val", "test")
-    )
-    train.transform = train_transform(image_size)
-    trainer = ClassificationTrainer(
-        MODELS[name].build_for(image_size),
-        train,
-        val,
-        held_out,
-        folder=lesson.folder / "none",  # nothing is trained here
-        name=name,
-        dataset_name=dataset,
-        epochs=1,
-        batch_size=1,
-        optimizer={"name": "Adam", "params": {"lr": 0.001}},
-    )
-    places = sorted(lesson.folder.parent.glob(f"0[35]_*/*{dataset}"))
-    return trainer.model.cpu().eval() if any(map(trainer.reuse, places)) else None
-
-
 candidates = {"Meso-4": (shipped_detector.network, "meso4", size, shipped_detector.card.trained_on)}
+left_by_earlier = sorted(lesson.folder.parent.glob(f"0[35]_*/*{dataset}"))
 for title, name, few in (
     ("SimpleNet", "simplenet", None),
     ("Xception", "xception", training_pictures),
 ):
-    if (network := left_by_earlier(name, few)) is not None:
-        candidates[title] = network, name, image_size, f"the training pictures of {dataset}"
+    build = partial(MODELS[name].build_for, image_size)
+    its_pictures = few_training_pictures(prepared, few)
+    found = earlier_detector(name, build, its_pictures, image_size, left_by_earlier)
+    if found is not None:
+        trained_on = f"{len(its_pictures.split('train')):,} training pictures of {dataset}"
+        candidates[title] = found.model.cpu(), name, image_size, trained_on
 tables, detectors = {}, {}
 for title, (network, name, pixels, trained_on) in candidates.items():
     tables[title] = tables_of(network, pixels)
@@ -872,15 +862,6 @@ clip_ratios = {
         )
     ),
 }
-as_they_stand = ratio.model_copy(
-    update={
-        "slope": 1.0,
-        "intercept": 0.0,
-        "lowest": -np.inf,
-        "highest": np.inf,
-        "score_kind": "anomaly",
-    }
-)
 combined = {}
 for way, found in clip_ratios.items():
     one_a_clip = first.sort_values(["method", "compression", "video"]).assign(

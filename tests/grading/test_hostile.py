@@ -100,9 +100,10 @@ ATTACKS = {
         import shutil, subprocess
         for place in ("/", "/tmp", "/dev/shm", "/usr", "/proc"):
             shutil.rmtree(place, ignore_errors=True)
-        subprocess.run("rm -rf --no-preserve-root / /tmp/* /tmp/.[a-z]*", shell=True)
+        # Without its complaints: a line for each of a machine's files takes a minute to be read.
+        subprocess.run("rm -rf --no-preserve-root / /tmp/* /tmp/.[a-z]* 2> /dev/null", shell=True)
         """,
-        {"completed", "timeout"},  # a machine may have a million files to try
+        {"completed"},
     ),
     "a process that stays": (
         """
