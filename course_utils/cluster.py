@@ -300,6 +300,7 @@ def _local_cluster(jobs: int, processes: bool, gpu: bool) -> Iterator[Any]:
     # A port of this machine is open to all its users: processes talk TLS, threads need none.
     size = {"n_workers": jobs, "threads_per_worker": 1} if processes else {"n_workers": 1}
     size |= {} if processes else {"threads_per_worker": jobs}
+    before = os.environ.copy()
     try:
         cluster = LocalCluster(
             **size,
@@ -316,8 +317,12 @@ def _local_cluster(jobs: int, processes: bool, gpu: bool) -> Iterator[Any]:
             f"Processes that share the work could not be started ({error}). In a script of your own, put what"
             ' it does below `if __name__ == "__main__":`, or type `course data prepare` for the data first.'
         ) from error
-    with cluster:
-        yield cluster
+    try:
+        with cluster:
+            yield cluster
+    finally:  # dask tells processes to compute with one thread, and leaves that to all that is started later
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _gpus() -> int:

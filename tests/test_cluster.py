@@ -101,6 +101,12 @@ def test_other_machines_cannot_reach_local_workers(processes):
     assert {one.laddr.ip for one in ports if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 
 
+def test_local_processes_leave_the_environment_as_it_was():
+    before = dict(os.environ)
+    assert dict(work(abs, [-1, 2], jobs=2, processes=True)) == {-1: 1, 2: 2}
+    assert dict(os.environ) == before
+
+
 def test_a_script_that_is_not_guarded_is_told_so(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("from course_utils.cluster import work\nprint(list(work(abs, [1], processes=True)))\n")
