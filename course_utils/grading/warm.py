@@ -141,7 +141,13 @@ def _become_kernel(connection_file: str, folder: Path, seed: int) -> None:
     for kind, most in limits.items():
         resource.setrlimit(kind, (most, most))
     _seed(seed)
-    IPKernelApp.launch_instance(argv=["-f", connection_file, "--HistoryManager.hist_file=:memory:"])
+    options = [
+        "--HistoryManager.hist_file=:memory:",
+        # The tip of the day takes one of the seeded random numbers each time that somebody asks for the
+        # kernel's banner, and the slower the machine, the more often nbclient asks.
+        "--InteractiveShell.enable_tip=False",
+    ]
+    IPKernelApp.launch_instance(argv=["-f", connection_file, *options])
 
 
 def _seed(seed: int) -> None:
