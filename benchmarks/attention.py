@@ -13,8 +13,8 @@ from torch import Tensor
 from benchmarks.plain_autoencoder import PlainAutoencoderTraining, write_pictures
 from benchmarks.plain_face_vit import PlainFaceTransformer, plain_heatmaps
 from benchmarks.simplenet import gain
-from course_utils.heatmaps import MapDataset, as_pictures
-from course_utils.models.autoencoder import ConvolutionalAutoencoder
+from course_utils.heatmaps import MapDataset
+from course_utils.models.autoencoder import ConvolutionalAutoencoder, as_pictures
 from course_utils.models.face_vit import FaceViT, load_released
 from course_utils.training import ReconstructionTrainer
 from course_utils.training.precision import Precision, has_bf16_units

@@ -15,14 +15,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from course_utils.bars import bar
 from course_utils.data.datasets import PictureDataset, WholeBatches, choose_workers
 from course_utils.data.units import read_unit, units_of, write_unit
 from course_utils.errors import CourseError
-from course_utils.models.autoencoder import SIDE
+from course_utils.models.autoencoder import as_pictures
 from course_utils.models.face_vit import GRID
 from course_utils.training.precision import Precision, has_bf16_units
 
@@ -77,21 +76,6 @@ class MapDataset(WholeBatches):
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return maps, B x 196 float16, and labels, B."""
         return self.maps[indices], torch.from_numpy(self.labels[indices])
-
-
-def as_pictures(maps: Tensor) -> Tensor:
-    """Return maps, B x 196, as the autoencoder takes them: B x 1 x 128 x 128, float32 from 0 to 1.
-
-    Each map is scaled from its own lowest to its own highest value, as it is when it is kept as a grey
-    picture, and enlarged bilinearly. Santoro 2024 (section 2.3) says "grayscale" and "resized to 128 x 128 x
-    1", and names no scaling or interpolation; the loss reported there, 0.00033, fits values of 0 to 1:
-    attention that sums to 1 has a mean square of 0.00003 before anything is learnt. How large the attention
-    is as a whole is lost; where it is, relative to its peak, stays. A constant map becomes black.
-    """
-    maps = maps.float().unflatten(1, (1, GRID, GRID))
-    low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
-    maps = (maps - low) / (high - low).clamp(min=torch.finfo(torch.float32).tiny)
-    return functional.interpolate(maps, size=SIDE, mode="bilinear", align_corners=False)
 
 
 def extract(

@@ -14,7 +14,7 @@ from course_utils.data.prepare import prepare
 from course_utils.detectors import score_pictures
 from course_utils.models.mesonet import Meso4
 from course_utils.models.pretrained import load_weights
-from course_utils.predict.tested import release
+from course_utils.predict.tested import framing_of, release
 from course_utils.predictions import predictions_table
 
 PAIRS = {"train": 1, "val": 150, "test": 150}  # of people; each is forged in six ways
@@ -46,8 +46,7 @@ def main() -> None:
         trained_on=f"{trained['training_pictures']:,} drawn pictures of {trained['training_people']:,} people"
         " who do not exist, forged in six ways (rendered_fakes)",
         tables=tables,
-        prepared=prepared,
-        faces=[find_detector(), Haar()],
+        framing=framing_of(prepared, [find_detector(), Haar()]),
         name="13_meso4.json",
     )
 

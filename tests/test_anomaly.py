@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from course_utils import anomaly
 from course_utils.errors import CourseError
-from course_utils.heatmaps import MapDataset, as_pictures
-from course_utils.models.autoencoder import ConvolutionalAutoencoder
+from course_utils.heatmaps import MapDataset
+from course_utils.models.autoencoder import ConvolutionalAutoencoder, as_pictures
 from course_utils.predictions import per_video
 
 METHODS = ("Deepfakes", "Face2Face", "FaceShifter", "FaceSwap", "NeuralTextures")

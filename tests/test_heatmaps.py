@@ -9,7 +9,8 @@ from torchvision.transforms import v2
 from course_utils import heatmaps, paths
 from course_utils.data.datasets import PictureDataset, batches
 from course_utils.errors import CourseError
-from course_utils.heatmaps import MapDataset, as_pictures, extract, shuffled_cells
+from course_utils.heatmaps import MapDataset, extract, shuffled_cells
+from course_utils.models.autoencoder import as_pictures
 from course_utils.models.face_vit import FaceViT
 
 

@@ -163,7 +163,8 @@ def predict(  # noqa: PLR0917 (typer takes each option as a parameter)
     detector: Annotated[
         list[Path] | None,
         typer.Option(
-            "--detector", help="A detector's folder or card; repeatable. The shipped one by default."
+            "--detector",
+            help="A card, or a folder with some, as of a run; repeatable. The shipped one by default.",
         ),
     ] = None,
     prior: Annotated[
@@ -184,7 +185,7 @@ def predict(  # noqa: PLR0917 (typer takes each option as a parameter)
         from course_utils.data.prepare import load_dataset
         from course_utils.predict.examine import Examiner
         from course_utils.predict.report import predict as examine_all
-        from course_utils.predict.tested import load_tested, shipped
+        from course_utils.predict.tested import find_cards, load_tested, shipped
         from course_utils.retrieval import harris_features
 
         searched = None
@@ -193,7 +194,8 @@ def predict(  # noqa: PLR0917 (typer takes each option as a parameter)
             places = [prepared.root / path for path in prepared.samples["path"]]
             searched = prepared, harris_features(places), harris_features
         folder = out or paths.build() / "predictions"
-        asked = [load_tested(place) for place in detector or shipped()]
+        cards = [card for place in detector or shipped() for card in find_cards(place)]
+        asked = [load_tested(card) for card in cards]
         examiner = Examiner(asked, find_detector(), folder, prior=prior, frames=frames, pool=searched)
     report = examine_all(
         files,

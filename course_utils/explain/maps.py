@@ -1,5 +1,7 @@
 """Maps of what decides a classifier's score of one class: a number a pixel, B x H x W.
 
+Clips, B x C x T x H x W, get a number a pixel of each frame, B x T x H x W.
+
 All of them look at the logit S_c of class c, before the softmax, in eval mode, and leave the model as it was:
 its mode, its hooks, its gradients, and what of it learns.
 """
@@ -15,6 +17,7 @@ from torch.nn import functional
 from course_utils.errors import CourseError
 
 BATCH = 32  # pictures at a time, whatever number is asked for: what fits into a small GPU's memory
+CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU)
 
 Targets = Tensor | np.ndarray | Sequence[int]
@@ -27,11 +30,11 @@ def gradient_saliency(model: nn.Module, pictures: Tensor, targets: Targets) -> T
 
     Args:
         model: returns logits, B x classes.
-        pictures: B x C x H x W, as the model takes them.
+        pictures: B x C x H x W, or clips B x C x T x H x W, as the model takes them.
         targets: class of each picture whose score is explained (B integers).
 
     Returns:
-        B x H x W, 0 or more, on the pictures' device.
+        B x H x W, or B x T x H x W, 0 or more, on the pictures' device.
 
     Raises:
         CourseError: the model cannot take the pictures, a target is no class of it, or it computes something
@@ -75,7 +78,8 @@ def smooth_grad(
 
     def one_batch(batch: Tensor, classes: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        deviation = noise * (batch.amax(dim=(1, 2, 3)) - batch.amin(dim=(1, 2, 3))).view(-1, 1, 1, 1)
+        pixels = tuple(range(1, batch.ndim))
+        deviation = noise * (batch.amax(pixels, keepdim=True) - batch.amin(pixels, keepdim=True))
         total = torch.zeros_like(batch)
         for _ in range(samples):
             drawn = torch.randn(batch.shape[1:], generator=generator).to(batch)
@@ -89,7 +93,8 @@ def grad_cam(model: nn.Module, pictures: Tensor, targets: Targets, layer: str | 
     """Return ReLU(Σ_k α_k A^k) of a layer's feature maps A^k, resized to the picture.
 
     α_k is the mean over all positions of ∂S_c/∂A^k. Source: Selvaraju et al. 2017, "Grad-CAM", equations 1
-    and 2; resizing is bilinear. Up to the layer nothing is differentiated, which saves time and memory.
+    and 2; resizing is linear, in time too. Up to the layer nothing is differentiated, which saves time and
+    memory.
 
     Args:
         model: as in `gradient_saliency`.
@@ -108,10 +113,13 @@ def grad_cam(model: nn.Module, pictures: Tensor, targets: Targets, layer: str | 
     name = last_convolution(model) if layer is None else layer
 
     def one_batch(batch: Tensor, classes: Tensor) -> Tensor:
-        features, gradients = _features_and_gradients(model, name, batch, classes)  # B x K x h x w
-        weights = gradients.mean(dim=(2, 3), keepdim=True)  # B x K x 1 x 1, equation 1
-        maps = (weights * features).sum(dim=1, keepdim=True).relu()  # B x 1 x h x w, equation 2
-        return functional.interpolate(maps, batch.shape[-2:], mode="bilinear")[:, 0]
+        features, gradients = _features_and_gradients(model, name, batch, classes)  # B x K x (t x) h x w
+        weights = gradients.mean(dim=tuple(range(2, features.ndim)), keepdim=True)  # equation 1
+        maps = (weights * features).sum(dim=1, keepdim=True).relu()  # B x 1 x (t x) h x w, equation 2
+        if batch.ndim > maps.ndim:  # the model takes a clip's frames one by one: B·T x 1 x h x w
+            maps = maps.unflatten(0, (len(batch), -1)).transpose(1, 2)
+        mode = "bilinear" if maps.ndim == 4 else "trilinear"
+        return functional.interpolate(maps, batch.shape[2:], mode=mode)[:, 0]
 
     return _batch_by_batch(model, pictures, targets, one_batch)
 
@@ -128,13 +136,13 @@ def last_convolution(model: nn.Module) -> str:
         CourseError: the model has no convolution.
     """
     leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
-    convolutions = [place for place, (_, module) in enumerate(leaves) if isinstance(module, nn.Conv2d)]
+    convolutions = [place for place, (_, module) in enumerate(leaves) if isinstance(module, CONVOLUTIONS)]
     if not convolutions:
         raise CourseError(
             f"{type(model).__name__} has no convolution, so that Grad-CAM has no maps to weigh."
         )
     (name, _), *following = leaves[convolutions[-1] :]
-    if following and isinstance(following[0][1], nn.BatchNorm2d):
+    if following and isinstance(following[0][1], nn.BatchNorm2d | nn.BatchNorm3d):
         (name, _), *following = following
         if following and isinstance(following[0][1], ACTIVATIONS):
             name = following[0][0]
@@ -169,7 +177,7 @@ def _features_and_gradients(
             scores = _scores(model, batch, classes)
     finally:
         handle.remove()
-    if not kept or kept[-1].ndim != 4:
+    if not kept or kept[-1].ndim not in (4, 5):
         given = f"numbers of the shape {tuple(kept[-1].shape)}" if kept else "nothing"
         raise CourseError(
             f"Layer {layer!r} gave {given}; Grad-CAM needs feature maps, B x channels x rows x columns."
@@ -218,10 +226,11 @@ def _batch_by_batch(
 ) -> Tensor:
     """Return the maps that `one_batch` makes of pictures and classes on the model's device, in eval mode."""
     classes = torch.as_tensor(targets)
-    fits = pictures.ndim == 4 and len(pictures) > 0 and classes.shape == (len(pictures),)
+    fits = pictures.ndim in (4, 5) and len(pictures) > 0 and classes.shape == (len(pictures),)
     if not fits or not pictures.is_floating_point():
         raise CourseError(
-            "Expected are B x C x H x W pictures, normalised floats, and B targets; these are"
+            "Expected are B x C x H x W pictures (or clips, B x C x T x H x W), normalised floats, and B"
+            " targets; these are"
             f" pictures of {tuple(pictures.shape)}, {pictures.dtype}, and targets of {tuple(classes.shape)}."
             " A single picture is picture[None]."
         )
@@ -249,6 +258,6 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _convolutions_in_words(model: nn.Module) -> str:
-    names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
+    names = [name for name, module in model.named_modules() if isinstance(module, CONVOLUTIONS)]
     listed = ", ".join(names) if len(names) <= 12 else f"…, {', '.join(names[-12:])}"
     return f"Its {len(names)} convolutions are {listed}; all layers are in model.named_modules()."

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.models.asrid import ASRID
 from course_utils.models.asrid import VARIANTS as ASRID_VARIANTS
+from course_utils.models.attention_anomaly import AttentionAnomaly
 from course_utils.models.autoencoder import ConvolutionalAutoencoder
 from course_utils.models.face_vit import FaceViT
 from course_utils.models.mesonet import Meso4
@@ -40,9 +42,9 @@ class ModelCard:
     paper: str
     sized: bool = False
 
-    def build_for(self, image_size: int) -> nn.Module:
+    def build_for(self, image_size: int, **options: Any) -> nn.Module:
         """Return the model, with random weights, for pictures of `image_size` pixels a side."""
-        return self.build(image_size) if self.sized else self.build()
+        return self.build(image_size, **options) if self.sized else self.build(**options)
 
 
 def _head_network() -> nn.Module:
@@ -83,6 +85,7 @@ MODELS = {
             (1, 128, 128),
             "Cultrera et al. 2023, as in Santoro 2024, figure 31",
         ),
+        ModelCard("attention_anomaly", AttentionAnomaly, (3, 112, 112), "Santoro 2024, section 2"),
         ModelCard("r3d_18", VideoResNet3D, (3, 16, 112, 112), "Hara et al. 2018, as in Das et al. 2021"),
         ModelCard(
             "r3d_18_se",

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy.special import expit
 
-from course_utils.calibration import logits
 from course_utils.data.faces import Face, FaceDetector, follow, square_crop
 from course_utils.data.pictures import SMALLEST, BadFile, fit_square
 from course_utils.data.prepare import PreparedDataset
 from course_utils.errors import CourseError
-from course_utils.explain.maps import grad_cam
 from course_utils.likelihood import posterior
 from course_utils.paths import atomic_write
 from course_utils.plots.maps import overlay
@@ -29,7 +26,6 @@ PEOPLE = 4  # of a clip, who are followed one by one
 CROP_SIDE = 256  # pixels at most, of the crops that the page shows
 DRAWN_SIDE = 1024  # likewise of the whole picture
 SIMILAR = 5  # pictures of the pool
-FAKE = 1  # the class whose score is explained
 
 
 class Examiner:
@@ -91,8 +87,7 @@ class Examiner:
                 "looked_at": looked_at,
                 "drawn": _keep(self.out, f"{name}.jpg", drawn),
                 "people": [
-                    self._person(looks, f"{name}_{number}", source.kind)
-                    for number, looks in enumerate(people)
+                    self._person(looks, f"{name}_{number}", source) for number, looks in enumerate(people)
                 ],
                 "similar": self._similar(file) if source.kind == "picture" else [],
             }
@@ -105,7 +100,13 @@ class Examiner:
         """
         looks, drawn = [], None
         cards = [detector.card for detector in self.detectors]
-        for number, seconds, picture in source.look(self.frames):
+        numbers = {
+            int(number)
+            for card in cards
+            for place in card.places(source.frames, self.frames)
+            for number in place
+        }
+        for number, seconds, picture in source.look(sorted(numbers)):
             here = [face for face in self.faces.detect(picture, number) if _longer(face) >= SMALLEST]
             if source.kind != "picture":  # forty faces in each frame would fill the memory
                 here = sorted(here, key=_longer, reverse=True)[:PEOPLE]
@@ -115,7 +116,7 @@ class Examiner:
         people = [[look] for look in looks[0]] if source.kind == "picture" else _followed(looks)
         return people, drawn, len(looks)
 
-    def _person(self, looks: list["_Look"], name: str, kind: str) -> Person:
+    def _person(self, looks: list["_Look"], name: str, source: Source) -> Person:
         shown = looks[len(looks) // 2]
         return Person(
             box=[round(float(edge), 1) for edge in shown.box],
@@ -123,42 +124,50 @@ class Examiner:
             frames=len(looks),
             crop=_keep(self.out, f"{name}.jpg", Image.fromarray(shown.shown)),
             opinions=[
-                self._opinion(detector, number, looks, f"{name}_{number}", kind)
+                self._opinion(detector, number, looks, f"{name}_{number}", source)
                 for number, detector in enumerate(self.detectors)
             ],
         )
 
     def _opinion(
-        self, detector: TestedDetector, number: int, looks: list["_Look"], name: str, kind: str
+        self, detector: TestedDetector, number: int, looks: list["_Look"], name: str, source: Source
     ) -> Opinion:
-        card, scores = detector.card, detector.scores([look.crops[number] for look in looks])
-        told = [look.reasons[number] for look in looks]
-        moments = [
-            Moment(frame=look.frame, seconds=round(look.seconds, 3), score=float(score))
-            for look, score in zip(looks, scores, strict=True)
-        ]
-        opinion = Opinion(
-            detector=card.title,
-            outside=[],
-            moments=[] if kind == "picture" else moments,
-            explanation=self._explain(detector, looks[int(scores.argmax())].crops[number], name),
-        )
+        card = detector.card
+        opinion = Opinion(detector=card.title, outside=[])
+        if card.frames > 1 and source.kind == "picture":
+            told = "it is a picture, and what was tested are clips"
+            return opinion.model_copy(update={"outside": [told]})
+        seen = _seen(looks, card.places(source.frames, self.frames))
+        if not seen:
+            told = "the face is not to be seen through as many frames as what was tested"
+            return opinion.model_copy(update={"outside": [told]})
+        told = [look.reasons[number] for looks_of_one in seen for look in looks_of_one]
         # Of a clip most frames decide: one blurred frame says little of the others.
-        if 2 * sum(map(bool, told)) > len(looks):
+        if 2 * sum(map(bool, told)) > len(told):
             # The same reason differs by its number from frame to frame: one of them stands for all.
             alike = [(reason.partition(" (")[0], reason) for reasons in told for reason in reasons]
             most_often = Counter(kind for kind, _ in alike).most_common(3)
             return opinion.model_copy(update={"outside": [dict(alike)[kind] for kind, _ in most_often]})
-        # Frames of one clip are not independent: their mean counts once, like one picture.
-        (ratio,) = card.ratio.of(expit([logits(scores).mean()]))
+        crops = [np.stack([look.crops[number] for look in looks_of_one]) for looks_of_one in seen]
+        if card.frames == 1:
+            crops = [one for (one,) in crops]
+        scores = detector.scores(crops)
+        (ratio,) = card.ratio.of([detector.together(scores)])
         found = {"ratio": float(ratio), "at_limit": ratio in (card.ratio.lowest, card.ratio.highest)}
         if self.prior is not None:
             found["probability"] = float(posterior(ratio, self.prior))
+        if source.kind != "picture":
+            middle = [looks_of_one[len(looks_of_one) // 2] for looks_of_one in seen]
+            found["moments"] = [
+                Moment(frame=look.frame, seconds=round(look.seconds, 3), score=float(score))
+                for look, score in zip(middle, scores, strict=True)
+            ]
+        found["explanation"] = self._explain(detector, crops[int(scores.argmax())], name)
         return opinion.model_copy(update=found)
 
     def _explain(self, detector: TestedDetector, crop: np.ndarray, name: str) -> str:
-        (heat,) = grad_cam(detector.network, detector.batch([crop]), [FAKE]).numpy()
-        drawn = overlay(crop / 255, heat / max(heat.max(), 1e-12))
+        picture, heat = detector.explain(crop)
+        drawn = overlay(picture / 255, heat / max(heat.max(), 1e-12))
         return _keep(self.out, f"{name}_map.jpg", Image.fromarray((255 * drawn).astype(np.uint8)))
 
     def _similar(self, file: Path) -> list[Similar]:
@@ -202,6 +211,21 @@ class _Look:
 def _longer(face: Face) -> float:
     """Return the longer side of a face's box in pixels."""
     return float(max(face.box[2:] - face.box[:2]))
+
+
+def _seen(looks: Sequence[_Look], places: Sequence[np.ndarray]) -> list[list[_Look]]:
+    """Return the faces of one person at each of `places`, where more than half of its frames show them.
+
+    As in the tests of clip networks, a frame without the face is passed over, and the first are looked at
+    again until there are as many as the network takes.
+    """
+    by_frame = {look.frame: look for look in looks}
+    seen = []
+    for place in places:
+        there = [by_frame[number] for number in place.tolist() if number in by_frame]
+        if 2 * len(there) > len(place):
+            seen.append([there[index % len(there)] for index in range(len(place))])
+    return seen
 
 
 def _followed(looks: list[list[_Look]]) -> list[list[_Look]]:

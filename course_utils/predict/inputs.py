@@ -35,24 +35,23 @@ class Source:
     frames: int
     rate: float
 
-    def look(self, count: int) -> Iterator[tuple[int, float, np.ndarray]]:
-        """Yield `count` frames, evenly spread over all, as (number, seconds, H x W x 3 uint8 RGB).
+    def look(self, numbers: Sequence[int]) -> Iterator[tuple[int, float, np.ndarray]]:
+        """Yield these frames, in ascending order, as (number, seconds, H x W x 3 uint8 RGB).
 
         One is held at a time, however long the clip is.
 
         Raises:
-            BadFile: the file is damaged before its end.
+            BadFile: the file is damaged before the last of them.
         """
-        wanted = np.unique(np.linspace(0, self.frames - 1, min(count, self.frames)).round().astype(int))
         if self.kind == "picture":
             yield 0, 0.0, np.asarray(open_rgb(self.path))
         elif self.kind == "clip":
-            for number, frame in video.read_frames(self.path, wanted.tolist()):
+            for number, frame in video.read_frames(self.path, numbers):
                 yield number, number / self.rate, frame
         else:
             with Image.open(self.path) as moving:
                 for number, frame in enumerate(ImageSequence.Iterator(moving)):
-                    if number in wanted:
+                    if number in numbers:
                         yield number, number / self.rate, np.asarray(to_rgb(frame.copy()))
 
 

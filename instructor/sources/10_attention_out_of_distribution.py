@@ -53,6 +53,7 @@ seed = 0
 
 # %%
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -64,15 +65,19 @@ from torchvision.transforms import v2
 
 from course_utils import anomaly, paths, plots, recognition
 from course_utils.data.datasets import PictureDataset
+from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
 from course_utils.data.splits import tell_leak
-from course_utils.heatmaps import MapDataset, as_pictures, extract, shuffled_cells
+from course_utils.detectors import score_pictures
+from course_utils.heatmaps import MapDataset, extract, shuffled_cells
 from course_utils.intervals import compare
 from course_utils.lesson import Lesson
-from course_utils.models.autoencoder import SIDE, ConvolutionalAutoencoder
+from course_utils.models.attention_anomaly import AttentionAnomaly
+from course_utils.models.autoencoder import SIDE, ConvolutionalAutoencoder, as_pictures
 from course_utils.models.face_recogniser import FaceRecogniser, FaceResNet, MarginHead
 from course_utils.models.face_vit import FaceViT, load_released
-from course_utils.predictions import per_video, write_predictions
+from course_utils.predict.tested import framing_of, release
+from course_utils.predictions import per_video, predictions_table, write_predictions
 from course_utils.published import published_results
 from course_utils.training import RecognitionTrainer, ReconstructionTrainer
 from course_utils.training.reconstruction import HALVED
@@ -827,6 +832,46 @@ lesson.record(
     model=best,
     weights=origin,
 )
+
+# %% [markdown]
+# `course predict` (notebook 13) can ask the attention CAE about any face, whatever it is worth. Its error then counts in
+# standard deviations of the validation reals' errors, and its *card* says what such a number was worth in this test. For
+# that somebody must have seen fakes: here, on validation, a logistic regression of two numbers.
+
+# %%
+validation = prepared.split("val")
+if compression is not None:
+    validation = validation[validation["compression"] == compression].reset_index(drop=True)
+if zoom == 1 and validation["label"].nunique() == 2:  # pictures cut as `course predict` cuts them
+    sizes = {"patches": vit.patches, "depth": len(vit.blocks)}
+    sizes |= {"width": first.out.out_features, "heads": first.heads}
+    network = AttentionAnomaly(**sizes)
+    network.vit, network.autoencoder = vit.cpu(), models["attention CAE", "by pair"].cpu()
+    of_reals = predictions["attention CAE", "by pair"]["val"]["score"]
+    network.mean.fill_(of_reals.mean())
+    network.deviation.fill_(of_reals.std())
+    asked = release(
+        lesson.folder / "detectors" / "attention",
+        title="Attention CAE (anomaly)",
+        model="attention_anomaly",
+        options=sizes,
+        network=network.eval(),
+        image_size=shown.image_size,
+        trained_on=f"{len(samples['train']):,} real pictures of {dataset}",
+        tables={
+            split: predictions_table(
+                table,
+                score_pictures(network, face_pictures(table, prepared.root)),
+                model="anomaly",
+                run="as a detector",
+            )
+            for split, table in (("val", validation), ("test", samples["test"]))
+        },
+        framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector()]),
+    )
+    print(
+        f"Cllr by frame {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"
+    )
 
 # %% [markdown]
 # **Question 1005 · attention-or-rgb** (8 points, read by a person, about 25 minutes)

@@ -60,6 +60,7 @@ seed = 0
 
 # %%
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +76,7 @@ from course_utils import paths, plots
 from course_utils.data import protocols
 from course_utils.data.clips import ORDERS, ClipDataset
 from course_utils.data.datasets import PictureDataset, train_transform
+from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
 from course_utils.errors import CourseError
 from course_utils.experiments import run_grid
@@ -83,7 +85,9 @@ from course_utils.lesson import Lesson
 from course_utils.models.timesformer import TimeSformer
 from course_utils.models.video_resnet import SqueezeExcitation, VideoResNet3D
 from course_utils.models.xception import get_xception_based_model
+from course_utils.predict.tested import framing_of, release
 from course_utils.predictions import (
+    log_losses,
     per_video,
     predictions_table,
     read_predictions,
@@ -816,6 +820,9 @@ def experiment(settings, folder):
     (folder / "last.safetensors").unlink(
         missing_ok=True
     )  # sixty networks of 133 MB: the best will do
+    if isinstance(validation, ClipDataset):
+        scored = videos_scored(trainer, validation, settings["network"], trained_on)
+        write_predictions(folder / "val.parquet", scored)
     orders = ORDERS if trained_on == "as filmed" and isinstance(test, ClipDataset) else [trained_on]
     for order in orders:
         torch.manual_seed(seed)
@@ -901,6 +908,43 @@ for (protocol, method), group in by_protocol:
     print(" · ".join(filter(None, (protocol, method))))
     for other in others:
         print("  ", compare(other, first))
+
+# %% [markdown]
+# Of the 3D ResNets that learnt from all forgeries, the one with the lowest loss on validation is left for `course predict`
+# (notebook 13), which can ask it about any clip. Its *card* goes with it: what its scores were worth in the test, as a
+# likelihood ratio that is calibrated on the validation videos, and what the test's faces were like.
+
+# %%
+candidates = {
+    name: read_predictions(grid_folder / row["folder"] / "val.parquet")
+    for name, row in finished.iterrows()
+    if (row["network"], row["protocol"], row["tested"][0]) == ("3d_resnet", "all", "as filmed")
+}
+if candidates:
+    name = min(candidates, key=lambda name: log_losses(candidates[name]).mean())
+    settings, folder = grid[name], grid_folder / finished.loc[name, "folder"]
+    options = {
+        key: settings[key] for key in ("depth", "stem", "attention", "after") if key in settings
+    }
+    network = VideoResNet3D(**options, weights=str(folder / "best.safetensors"))
+    of_videos = samples["test"].groupby(["method", "compression", "video"], dropna=False)
+    step = int(of_videos["frame"].diff().median())  # frames of the film from a row to the next
+    asked = release(
+        lesson.folder / "detectors" / "3d_resnet",
+        title=about[name]["title"],
+        model="r3d_18",
+        options=options,
+        network=network.eval(),
+        image_size=image_size,
+        frames=clip_frames,
+        stride=settings["clip"][2] * step,
+        trained_on=f"{samples['train'].groupby(['method', 'video']).ngroups:,} clips of {dataset}",
+        tables={"val": candidates[name], "test": tested(finished.loc[name], "as filmed")},
+        framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector()]),
+    )
+    print(
+        f"{name}: Cllr {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"
+    )
 
 # %% [markdown]
 # A quick run trains each network for a few seconds on a few dozen people. A longer run of ours, on other drawn people,

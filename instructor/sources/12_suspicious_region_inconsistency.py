@@ -58,6 +58,7 @@ weight_decay = 0.01
 # %%
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -70,6 +71,7 @@ from course_utils import paths, plots
 from course_utils.data import protocols
 from course_utils.data.augmentation import DropFacePart, challenge_transform
 from course_utils.data.clips import ClipDataset
+from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
 from course_utils.ensembles import mean_of_logits, stack
 from course_utils.errors import CourseError
@@ -78,6 +80,7 @@ from course_utils.history import Run, read_history
 from course_utils.intervals import auroc_interval, compare, mean_interval
 from course_utils.lesson import Lesson
 from course_utils.models.asrid import ASRID, VARIANTS
+from course_utils.predict.tested import framing_of, release
 from course_utils.predictions import (
     CLIP,
     log_losses,
@@ -734,11 +737,16 @@ def videos(split, part, sampling):
     )
 
 
+def options_of(settings):
+    """Return what the network of an experiment is built with."""
+    depth = {"layers": settings["layers"]} if settings["options"].get("strength") else {}
+    return {**settings["options"], **depth}
+
+
 def build(settings, weights):
     """Return the network of an experiment."""
     torch.manual_seed(seed_of(settings))
-    depth = {"layers": settings["layers"]} if settings["options"].get("strength") else {}
-    return ASRID(**settings["options"], **depth, weights=weights)
+    return ASRID(**options_of(settings), weights=weights)
 
 
 def experiment(settings, folder):
@@ -1072,8 +1080,8 @@ validation, tested = members_of_this_run("val"), members_of_this_run("test")
 guests, refused = [], {}
 for number in ("04", "10", "11"):
     for file in sorted(lesson.folder.parent.glob(f"{number}_*/**/*.parquet")):
-        if file.stem in ("shuffled", "still"):
-            continue  # notebook 11's videos, their frames in another order
+        if file.stem in ("shuffled", "still", "val"):
+            continue  # notebook 11's videos, their frames in another order, or not of the test
         guest = read_predictions(file)
         name = f"{number}: {guest['model'].iloc[0]} {len(guests)}"
         try:
@@ -1123,6 +1131,30 @@ for one in ensembles:
         f"{one['model'].iloc[0]} against {best['model'].iloc[0]}: LogLoss {mean_interval(difference, one['group'])}"
     )
     print("  ", compare(one.assign(run=""), best))
+
+# %% [markdown]
+# `course predict` (notebook 13) can ask this best one about any clip. Its *card* goes with it: what it was trained on, what
+# its scores were worth in the test, as a likelihood ratio that is calibrated on the validation videos, and what the test's
+# faces were like.
+
+# %%
+system = best["model"].iloc[0]
+settings = grid[finished.index[finished["system"] == system][0]]
+asked = release(
+    lesson.folder / "detectors" / "asrid",
+    title=f"ASRID, {system}",
+    model="asrid_stanew",  # what an ASRID is without options
+    options=options_of(settings),
+    network=trained(system),
+    image_size=image_size,
+    frames=clip_frames,
+    trained_on=f"{samples['train'].groupby(['method', 'video']).ngroups:,} clips of {dataset}",
+    tables={"val": validation[chosen], "test": best},
+    framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector()]),
+)
+print(
+    f"{asked.card.title}: Cllr {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"
+)
 
 # %% [markdown]
 # **Question 1209 · together** (5 points, read by a person, about 15 minutes)

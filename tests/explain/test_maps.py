@@ -9,12 +9,15 @@ from captum.attr import Saliency
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
+from torch.nn import functional
 
 from course_utils.errors import CourseError
 from course_utils.explain import grad_cam, gradient_saliency, last_convolution, smooth_grad
+from course_utils.models.asrid import ASRID
 from course_utils.models.freezing import freeze
 from course_utils.models.mesonet import Meso4
 from course_utils.models.simplenet import SimpleNet
+from course_utils.models.video_resnet import VideoResNet3D
 from course_utils.models.xception import get_xception_based_model
 
 SIZE = 64
@@ -81,6 +84,38 @@ def test_grad_cam_is_that_of_the_library(model, pictures, layer):
             pictures, module, targets, kept.activations[0].numpy(), kept.gradients[0].numpy()
         )
     close(ours, [cv2.resize(np.maximum(found, 0), (SIZE, SIZE)) for found in maps])
+
+
+def test_grad_cam_of_a_clip_is_that_of_the_library():
+    torch.manual_seed(0)
+    clips = torch.randn(2, 3, 8, SIZE, SIZE)
+    model = VideoResNet3D(attention="se").eval()
+    module, targets = model.layer1, [ClassifierOutputTarget(target) for target in (0, 1)]
+    library = GradCAM(copy.deepcopy(model), [])
+    with GradCAM(model, [module]) as recorder:
+        recorder(clips, targets)
+        kept = recorder.activations_and_grads
+        maps = library.get_cam_image(
+            clips, module, targets, kept.activations[0].numpy(), kept.gradients[0].numpy()
+        )
+    resized = functional.interpolate(
+        torch.from_numpy(maps).relu()[:, None], clips.shape[2:], mode="trilinear"
+    )
+    close(grad_cam(model, clips, [0, 1], "layer1"), resized[:, 0])
+
+
+def test_a_model_of_single_frames_has_a_map_of_each_frame():
+    torch.manual_seed(0)
+    model = ASRID(attention=False).eval()
+    clips = torch.randn(2, 3, 4, SIZE, SIZE)
+    layer = last_convolution(model.backbone.features)
+    found = grad_cam(model, clips, [1, 1], f"backbone.features.{layer}")
+    # Its score is the mean over frames, so that a frame's share of it is a quarter of what it gets alone.
+    alone = [
+        grad_cam(model, clips[:, :, [frame]], [1, 1], f"backbone.features.{layer}") for frame in range(4)
+    ]
+    assert found.max() > 0
+    close(found, torch.cat(alone, dim=1) / 4)
 
 
 def test_grad_cam_scaled_to_0_1_is_the_librarys_picture(pictures):

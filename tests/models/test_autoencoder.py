@@ -3,8 +3,7 @@ import torch
 from torch import nn
 
 from course_utils.errors import CourseError
-from course_utils.heatmaps import as_pictures
-from course_utils.models.autoencoder import ConvolutionalAutoencoder
+from course_utils.models.autoencoder import ConvolutionalAutoencoder, as_pictures
 
 
 @pytest.mark.parametrize(("channels", "count"), [(1, 2_736_513), (3, 2_738_563)])

@@ -1,17 +1,22 @@
 """The report stands alone, says what is comparable, shows what was written as text, and keeps back photographs."""
 
 import base64
+import io
 import re
 from html.parser import HTMLParser
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 from small_run import ALTERNATIVE, display, notebook, picture, write_run
 
 from course_utils import paths
 from course_utils.notebooks.catalogue import read_notebooks
 from course_utils.notebooks.maths import with_mathml
+from course_utils.notebooks.pictures import take_pictures
 from course_utils.notebooks.report import comparable, write_report
+from course_utils.plots.style import NUMBERS_ALONE
 from course_utils.published import published_results
 
 RED = base64.b64decode(picture("red"))
@@ -239,3 +244,26 @@ def test_an_older_report_leaves_no_page_behind(a_run, tmp_path):
     old.write_text("old")
     write_report(a_run, tmp_path / "site")
     assert not old.exists()
+
+
+def test_heavy_photographs_are_lighter_and_figures_of_numbers_as_they_are(tmp_path):
+    grey = np.random.default_rng(0).normal(128, 20, (400, 400, 1)).clip(0, 255).astype(np.uint8)
+    noise = grey.repeat(3, axis=2)
+    opaque, through = (Image.fromarray(noise).convert("RGBA") for _ in range(2))
+    through.putpixel((0, 0), (0, 0, 0, 0))
+    contents = []
+    for shown in (opaque, through):
+        content = io.BytesIO()
+        shown.save(content, "PNG")
+        contents.append(base64.b64encode(content.getvalue()).decode())
+    numbers = display({"image/png": contents[0]}, **{"image/png": NUMBERS_ALONE})
+    outputs = [display({"image/png": contents[0]}), display({"image/png": contents[1]}), numbers]
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=outputs)])
+    light, *others = take_pictures(node, "n", tmp_path, numbers_alone=False)
+    assert light.file == "n/01.jpg"
+    with Image.open(tmp_path / light.file) as kept:
+        assert (kept.format, kept.size) == ("JPEG", (400, 400))
+        assert np.abs(np.asarray(kept).astype(float) - noise).mean() < 3
+    assert [(tmp_path / one.file).read_bytes() for one in others] == [
+        base64.b64decode(content) for content in contents[::-1]
+    ]

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from course_utils.data.datasets import PictureDataset
-from course_utils.data.faces import Face
+from course_utils.data.faces import Face, FaceDetector
 from course_utils.data.prepare import PreparedDataset
 from course_utils.detectors import score_pictures
 from course_utils.models.mesonet import Meso4
 from course_utils.predict.scope import measure
-from course_utils.predict.tested import TestedDetector, release
+from course_utils.predict.tested import TestedDetector, framing_of, release
 from course_utils.predictions import predictions_table
 
 SIZE = 64
@@ -49,7 +49,9 @@ def on_black(face: Image.Image, *places: tuple[int, int], size: tuple[int, int] 
     return picture
 
 
-def release_on(prepared: PreparedDataset, folder: Path, **change: object) -> TestedDetector:
+def release_on(
+    prepared: PreparedDataset, folder: Path, faces: FaceDetector | None = None, **change: object
+) -> TestedDetector:
     """Release Meso-4 with random weights, as tested on a data set."""
     torch.manual_seed(0)
     network = Meso4(SIZE).eval()
@@ -69,7 +71,6 @@ def release_on(prepared: PreparedDataset, folder: Path, **change: object) -> Tes
         "image_size": SIZE,
         "trained_on": "nothing",
         "tables": tables,
-        "prepared": prepared,
-        "faces": [TileFinder()],
+        "framing": framing_of(prepared, [faces or TileFinder()]),
     }
     return release(folder, **told | change)

@@ -14,13 +14,13 @@ from course_utils.data.video import write_video
 from course_utils.errors import CourseError
 from course_utils.predict.examine import Examiner
 from course_utils.predict.report import predict
-from course_utils.predict.tested import load_tested
+from course_utils.predict.tested import CARD, load_tested
 
 
 @pytest.fixture
 def examiner(released, tmp_path):
     def examiner_of(**options):
-        return Examiner([load_tested(released[1])], TileFinder(), tmp_path / "out", **options)
+        return Examiner([load_tested(released[1] / CARD)], TileFinder(), tmp_path / "out", **options)
 
     return examiner_of
 

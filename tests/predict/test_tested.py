@@ -11,14 +11,16 @@ from course_utils.data.pictures import fit_square, open_rgb
 from course_utils.detectors import score_pictures
 from course_utils.errors import CourseError
 from course_utils.models.mesonet import Meso4
-from course_utils.predict.tested import CARD, load_tested
+from course_utils.predict.tested import CARD, find_cards, load_tested
 from course_utils.predictions import predictions_table
 
 
 def test_what_is_loaded_is_what_was_released(released):
     detector, folder, prepared = released
-    again = load_tested(folder)
-    assert again.card == detector.card == load_tested(folder / CARD).card
+    (card,) = find_cards(folder.parent)
+    assert find_cards(card) == find_cards(folder) == [card]
+    again = load_tested(card)
+    assert again.card == detector.card
     samples = prepared.split("test")
     crops = [np.asarray(fit_square(open_rgb(prepared.root / path), SIZE)) for path in samples["path"]]
     expected = score_pictures(detector.network, PictureDataset(samples, prepared.root, SIZE))
@@ -45,10 +47,10 @@ def test_other_weights_are_not_those_of_the_card(released, tmp_path):
     damaged[-1] ^= 1
     weights.write_bytes(damaged)
     with pytest.raises(CourseError, match=r"not the file that card\.json was written for"):
-        load_tested(tmp_path)
+        load_tested(tmp_path / CARD)
     weights.unlink()
     with pytest.raises(CourseError, match="is not there"):
-        load_tested(tmp_path)
+        load_tested(tmp_path / CARD)
 
 
 @pytest.mark.parametrize(
@@ -66,15 +68,15 @@ def test_a_card_that_says_what_it_may_not_is_refused(released, tmp_path, change,
     card = json.loads((folder / CARD).read_text()) | change
     (tmp_path / CARD).write_text(json.dumps(card))
     with pytest.raises(CourseError, match=told):
-        load_tested(tmp_path)
+        load_tested(tmp_path / CARD)
 
 
 def test_a_folder_without_a_card_and_a_text_are_told_apart(tmp_path):
-    with pytest.raises(CourseError, match="There is no"):
-        load_tested(tmp_path)
+    with pytest.raises(CourseError, match=r"There is no card\.json in"):
+        find_cards(tmp_path)
     (tmp_path / CARD).write_text("no card")
     with pytest.raises(CourseError, match="no card of a detector"):
-        load_tested(tmp_path)
+        load_tested(tmp_path / CARD)
 
 
 class Blind(TileFinder):
@@ -84,7 +86,7 @@ class Blind(TileFinder):
 
 def test_what_finds_no_face_in_the_test_cannot_be_used(released, tmp_path):
     with pytest.raises(CourseError, match="finds a face in 0 of 12"):
-        release_on(released[2], tmp_path, faces=[Blind()])
+        release_on(released[2], tmp_path, faces=Blind())
     with pytest.raises(CourseError, match="no model 'nothing'"):
         release_on(released[2], tmp_path, model="nothing")
 

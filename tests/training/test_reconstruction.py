@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from course_utils.errors import CourseError
-from course_utils.heatmaps import MapDataset, as_pictures
+from course_utils.heatmaps import MapDataset
 from course_utils.history import best_epoch, read_history
-from course_utils.models.autoencoder import ConvolutionalAutoencoder
+from course_utils.models.autoencoder import ConvolutionalAutoencoder, as_pictures
 from course_utils.training import ReconstructionTrainer
 from course_utils.training.reconstruction import HALVED
 
