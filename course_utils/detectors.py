@@ -115,11 +115,11 @@ def earlier_detector(
 ) -> Detector | None:
     """Return the detector that an earlier notebook trained on the same pictures, or None; trains nothing.
 
-    Args are those of `train_detector`.
+    Args are those of `train_detector`. With which weights its training began does not matter.
     """
     unused = {"epochs": 1, "batch_size": 1, "optimizer": {"name": "SGD", "params": {"lr": 1.0}}}
     trainer = _trainer(name, build(), prepared, image_size, folder=Path(), **unused)
-    run = _first_that_fits(trainer, earlier)
+    run = _first_that_fits(trainer, earlier, any_start=True)
     return Detector(name, trainer, run, image_size) if run else None
 
 
@@ -135,5 +135,8 @@ def _trainer(
     )
 
 
-def _first_that_fits(trainer: ClassificationTrainer, earlier: Iterable[Path]) -> Run | None:
-    return next(filter(None, map(trainer.reuse, earlier)), None)
+def _first_that_fits(
+    trainer: ClassificationTrainer, earlier: Iterable[Path], *, any_start: bool = False
+) -> Run | None:
+    found = (trainer.reuse(folder, any_start=any_start) for folder in earlier)
+    return next(filter(None, found), None)

@@ -5,6 +5,7 @@ import pytest
 
 from course_utils.data.prepare import load_dataset
 from course_utils.detectors import earlier_detector, few_training_pictures, train_detector
+from course_utils.models.pretrained import Origin
 from course_utils.models.simplenet import SimpleNet
 
 SETTINGS = {"batch_size": 8, "optimizer": {"name": "Adam", "params": {"lr": 1e-3}}, "precision": "float32"}
@@ -44,6 +45,23 @@ def test_what_earlier_notebooks_trained_is_found_and_nothing_else_is_trained(pre
     found = earlier_detector("simplenet", lambda: SimpleNet(64), prepared, 64, places)
     assert np.array_equal(first.predictions(prepared)["score"], found.predictions(prepared)["score"])
     assert earlier_detector("simplenet", lambda: SimpleNet(72), prepared, 72, places) is None
+
+
+def test_an_earlier_training_counts_with_whatever_weights_it_began(prepared, tmp_path):
+    def build(weights):
+        model = SimpleNet(64)
+        model.origin = Origin(weights)
+        return model
+
+    common = {"prepared": prepared, "image_size": 64, "epochs": 1, "seed": 0, **SETTINGS}
+    for weights in ("ImageNet", "none"):
+        taken = {"earlier": [tmp_path / "ImageNet"]} if weights == "none" else {}
+        train_detector(
+            "simplenet", lambda weights=weights: build(weights), folder=tmp_path / weights, **common, **taken
+        )
+    assert (tmp_path / "none" / "history.json").is_file()  # another start is another experiment
+    found = earlier_detector("simplenet", lambda: build("none"), prepared, 64, [tmp_path / "ImageNet"])
+    assert found.run.configuration["weights"] == "ImageNet"
 
 
 def test_what_was_trained_on_other_pictures_is_not_taken(prepared, tmp_path):

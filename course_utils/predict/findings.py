@@ -43,6 +43,11 @@ class Opinion(_Plain):
     moments: list[Moment] = []
     explanation: str | None = None
 
+    @property
+    def weightless(self) -> bool:
+        """Whether the detector has no number but 0, because its test gave its scores no weight."""
+        return self.at_limit and self.ratio == 0
+
 
 class Person(_Plain):
     """A face of a picture, or one person's faces in a clip.
@@ -102,8 +107,11 @@ class Examined(_Plain):
             reasons = list(dict.fromkeys(reason for opinion in opinions for reason in opinion.outside))
             more = f" (and {len(reasons) - 2} more)" if len(reasons) > 2 else ""
             return f"Outside what was tested: {'; '.join(reasons[:2])}{more}. No number is given."
-        strongest = max(self.inside, key=lambda opinion: opinion.ratio)
-        asked = ", ".join(dict.fromkeys(opinion.detector for opinion in self.inside))
+        telling = [opinion for opinion in self.inside if not opinion.weightless]
+        asked = ", ".join(dict.fromkeys(opinion.detector for opinion in telling or self.inside))
+        if not telling:
+            return f"Inside what was tested, where {asked} did no better than chance: nothing can be said."
+        strongest = max(telling, key=lambda opinion: opinion.ratio)
         rest = sum(all(opinion.outside for opinion in person.opinions) for person in self.people)
         told = f" {rest} of {len(self.people)} faces are outside what was tested." if rest else ""
         if support := support_of(strongest.ratio):

@@ -108,7 +108,7 @@ class ResumableRun(ABC):
         for name in ("history.json", "checkpoint.pt", "best.safetensors", "last.safetensors", "timing.json"):
             (self.folder / name).unlink(missing_ok=True)
 
-    def reuse(self, folder: Path) -> Run | None:
+    def reuse(self, folder: Path, *, any_start: bool = False) -> Run | None:
         """Take the best weights of a run that finished in `folder`, if there is one that fits; else None.
 
         It fits if it is of this model and data set, with the same samples, labels and transforms. How and for
@@ -116,9 +116,11 @@ class ResumableRun(ABC):
 
         Args:
             folder: that of another trainer, such as one of an earlier notebook.
+            any_start: also if its training began with other weights, such as ImageNet's, or none.
         """
         run = _finished_run(Path(folder))
-        if run is None or any(run.configuration.get(key) != self.configuration.get(key) for key in IDENTITY):
+        same = [key for key in IDENTITY if key != "weights" or not any_start]
+        if run is None or any(run.configuration.get(key) != self.configuration.get(key) for key in same):
             return None
         self._set_precision(Precision(run.precision, run.channels_last))
         self._hold_best_weights(Path(folder))
