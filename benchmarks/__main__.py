@@ -12,6 +12,7 @@ from benchmarks import (
     asrid,
     attention,
     clips,
+    examined,
     explanations,
     grading,
     keypoints,
@@ -73,6 +74,7 @@ BENCHMARKS = {
     "many": many.measure,
     "video_training": video_training.measure,
     "asrid": asrid.measure,
+    "predict": examined.measure,
 }
 
 
