@@ -914,26 +914,23 @@ draw_figures(curves, "this run")
 # (`python instructor/longer_asrid.py`) has several of each.
 
 # %%
-reference_file = paths.repository() / "reference_runs" / "12_asrid.json"
-if reference_file.is_file():
-    reference = json.loads(reference_file.read_text(encoding="utf-8"))
-    longer = pd.DataFrame(reference["runs"])
-    print(
-        f"{reference['dataset']}, {reference['epochs']} epochs, {reference['image_size']}², {reference['device']},"
-        f" {reference['date']}"
-    )
-    shared = {"dataset": reference["dataset"], "optimizer": {"name": "AdamW"}, "model": "asrid"}
-    draw_figures(
-        {
-            system: [Run.model_validate({**shared, **one}) for one in runs["curves"]]
-            for system, runs in longer.groupby("system", sort=False)
-        },
-        "longer run",
-    )
-    table = as_table(longer)
-else:
-    print("The longer run is not here; below is this run's table again.")
-table
+reference = json.loads(
+    (paths.repository() / "reference_runs" / "12_asrid.json").read_text(encoding="utf-8")
+)
+longer = pd.DataFrame(reference["runs"])
+print(
+    f"{reference['dataset']}, {reference['epochs']} epochs, {reference['image_size']}², {reference['device']},"
+    f" {reference['date']}"
+)
+shared = {"dataset": reference["dataset"], "optimizer": {"name": "AdamW"}, "model": "asrid"}
+draw_figures(
+    {
+        system: [Run.model_validate({**shared, **one}) for one in runs["curves"]]
+        for system, runs in longer.groupby("system", sort=False)
+    },
+    "longer run",
+)
+as_table(longer)
 
 # %% [markdown]
 # **Question 1207 · ablation** (8 points, read by a person, about 30 minutes)
@@ -950,7 +947,9 @@ table
 #
 # <!-- BEGIN SOLUTION -->
 # (a) Read from the column of test losses beside the last row: a system counts if the upper end of its range is below the
-# constant's loss. In a quick run none can be expected to be. (b) Two ranges that do not overlap, or means further apart
+# constant's loss. In a quick run none can be expected to be, and in our longer one none is: the means of three runs lie
+# between 0.502 (StaPic) and 0.589 (Dyn), the constant costs 0.500, and the mean AUROCs
+# between 0.48 and 0.52 have spreads of 0.02 to 0.07. (b) Two ranges that do not overlap, or means further apart
 # than the ranges are wide; with three runs a range is itself uncertain. Where all overlap, the answer is that none is. (c)
 # That the last loss of the baseline jumps between 0.3 and 1 from one evaluation to the next, as it says itself: such a
 # spread is larger than nearly all differences of the table, so the ranking within 0.1 to 0.5 may be one of luck. A loss of
