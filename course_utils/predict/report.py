@@ -10,12 +10,14 @@ import pandas as pd
 
 import course_utils
 from course_utils import doctor
+from course_utils.calibration import logits
 from course_utils.paths import atomic_write, write_json
 from course_utils.predict.examine import Examiner
 from course_utils.predict.findings import Examined, Opinion, Report, rows
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH, HEIGHT = 640, 90  # of a time line, in its own units
+HIGHEST = 8.0  # of its logits; what lies beyond is drawn there
 LIBRARIES = ("torch", "torchvision", "timm", "opencv-python-headless", "av", "lir")
 
 
@@ -57,12 +59,19 @@ def _page(report: Report) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["line"] = _line
-    return environment.get_template("predict.html.j2").render(report=report, width=WIDTH, height=HEIGHT)
+    return environment.get_template("predict.html.j2").render(
+        report=report, width=WIDTH, height=HEIGHT, highest=HIGHEST
+    )
 
 
 def _line(opinion: Opinion) -> str:
-    """Return the points of a clip's time line for an SVG polyline: time to the right, score upwards."""
+    """Return the points of a clip's time line for an SVG polyline: time to the right, logit upwards.
+
+    Between .95 and 1, where many scores lie, as much happens as between .05 and .95.
+    """
     last = max(moment.seconds for moment in opinion.moments) or 1
+    heights = 0.5 - logits([moment.score for moment in opinion.moments]).clip(-HIGHEST, HIGHEST) / 2 / HIGHEST
     return " ".join(
-        f"{WIDTH * moment.seconds / last:.1f},{HEIGHT * (1 - moment.score):.1f}" for moment in opinion.moments
+        f"{WIDTH * moment.seconds / last:.1f},{HEIGHT * height:.1f}"
+        for moment, height in zip(opinion.moments, heights, strict=True)
     )

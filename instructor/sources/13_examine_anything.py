@@ -25,7 +25,7 @@
 # |---|---|
 # | machine | one minute |
 # | you | about five hours |
-# | needs | nothing; detectors that notebooks 03, 05, 10, 11 and 12 left in the same run are asked too |
+# | needs | nothing; detectors that notebooks 03 to 05 and 10 to 12 left in the same run are asked too |
 #
 # Govi, Poppi and Marinelli end with a pipeline: retrieve similar pictures, find the heads, classify each. Here it is put
 # together, by you, for a picture and a clip, and then by `course predict`, which writes a page about any file. The page may
@@ -415,7 +415,7 @@ def check_ratio_cost(candidate):
 ratio_cost = lesson.go_on_with("ratio-cost", ratio_cost, check_ratio_cost, course_ratio_cost)
 
 # %% [markdown]
-# Now the detectors. Beside the one that is shipped, SimpleNet of notebook 03 and Xception of notebook 05 are asked, if the
+# Now the detectors. Beside the one that is shipped, SimpleNet of notebook 03 and Xception of 04 or 05 are asked, if the
 # same run has trained them on this data set. Each is calibrated on the validation pictures, tested on the test pictures,
 # and written into a folder with a *card*: what it is, what it was tested on, and what its scores are worth. `course predict
 # --detector` takes such a folder.
@@ -438,7 +438,7 @@ def tables_of(network, pixels):
 
 
 candidates = {"Meso-4": (shipped_detector.network, "meso4", size, shipped_detector.card.trained_on)}
-left_by_earlier = sorted(lesson.folder.parent.glob(f"0[35]_*/*{dataset}"))
+left_by_earlier = sorted(lesson.folder.parent.glob(f"0[345]_*/*{dataset}"))
 for title, name, few in (
     ("SimpleNet", "simplenet", None),
     ("Xception", "xception", training_pictures),

@@ -9,12 +9,14 @@ from drawn import draw_face
 from faces_on_black import SIZE, TileFinder, on_black, release_on, usual
 from PIL import Image
 from predicted import predictions
+from scipy.special import expit
 
 from course_utils.data.pictures import digest, fit_square
 from course_utils.data.video import write_video
 from course_utils.errors import CourseError
 from course_utils.predict.examine import Examiner
-from course_utils.predict.report import predict
+from course_utils.predict.findings import Examined, Moment, Opinion, Person, Report
+from course_utils.predict.report import _page, predict
 from course_utils.predict.tested import CARD, load_tested
 
 
@@ -170,3 +172,14 @@ def test_faces_found_by_another_detector_are_refused(released, tmp_path):
         Examiner([released[0]], Other(), tmp_path)
     with pytest.raises(CourseError, match="No detector"):
         Examiner([], TileFinder(), tmp_path)
+
+
+def test_a_time_line_tells_scores_near_one_apart(telling, tmp_path):
+    scores = (0.5, 1.0, 0.0, expit(4), expit(-4))
+    moments = [Moment(frame=n, seconds=n, score=score) for n, score in enumerate(scores)]
+    opinion = Opinion(detector="Meso-4", outside=[], ratio=1.0, moments=moments)
+    person = Person(box=[0, 0, 1, 1], frame=0, frames=5, crop="a.jpg", opinions=[opinion])
+    clip = Examined(path="a.mp4", sha256="0", kind="clip", people=[person])
+    about = {"course": "1", "versions": {}, "date": "", "device": "", "faces": "", "prior": None}
+    page = _page(Report(**about, cards=[telling.card], files=[clip]))
+    assert 'points="0.0,45.0 160.0,0.0 320.0,90.0 480.0,22.5 640.0,67.5"' in page
