@@ -117,8 +117,8 @@ def earlier_detector(
 
     Args are those of `train_detector`. With which weights its training began does not matter.
     """
-    unused = {"epochs": 1, "batch_size": 1, "optimizer": {"name": "SGD", "params": {"lr": 1.0}}}
-    trainer = _trainer(name, build(), prepared, image_size, folder=Path(), **unused)
+    unused = {"epochs": 1, "optimizer": {"name": "SGD", "params": {"lr": 1.0}}}
+    trainer = _trainer(name, build(), prepared, image_size, folder=Path(), batch_size=BATCH, **unused)
     run = _first_that_fits(trainer, earlier, any_start=True)
     return Detector(name, trainer, run, image_size) if run else None
 

@@ -43,7 +43,8 @@ def test_what_earlier_notebooks_trained_is_found_and_nothing_else_is_trained(pre
     first = train(prepared, tmp_path / "03")
     places = [tmp_path / "none", tmp_path / "03"]
     found = earlier_detector("simplenet", lambda: SimpleNet(64), prepared, 64, places)
-    assert np.array_equal(first.predictions(prepared)["score"], found.predictions(prepared)["score"])
+    # In batches of another size sums are rounded in another order.
+    assert np.allclose(first.predictions(prepared)["score"], found.predictions(prepared)["score"], atol=1e-6)
     assert earlier_detector("simplenet", lambda: SimpleNet(72), prepared, 72, places) is None
 
 

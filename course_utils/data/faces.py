@@ -128,12 +128,19 @@ class Precomputed:
         return [] if box is None else [Face(np.array(box, np.float32), 1.0)]
 
 
-def find_detector() -> FaceDetector:
-    """Return YuNet, or Haar with a warning where YuNet's weights cannot be had.
+def find_detector(name: str = "YuNet") -> FaceDetector:
+    """Return the detector of this name: "Haar", or "YuNet", or Haar with a warning where it cannot be had.
 
-    The weights are any ``*yunet*.onnx`` in `weights/` of the data root, else they are fetched once into the
-    cache and their SHA-256 is compared.
+    YuNet's weights are any ``*yunet*.onnx`` in `weights/` of the data root, else they are fetched once into
+    the cache and their SHA-256 is compared.
+
+    Raises:
+        CourseError: there is no such detector.
     """
+    if name == "Haar":
+        return Haar()
+    if name != "YuNet":
+        raise CourseError(f'There is no face detector {name!r}. Use "YuNet" or "Haar".')
     root = paths.data_root()
     here = sorted((root / "weights").glob("*yunet*.onnx")) if root else []
     if here:

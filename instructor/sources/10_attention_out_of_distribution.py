@@ -45,6 +45,7 @@ width = 512  # numbers a token
 heads = 8
 recogniser_epochs = 40
 zoom = 1.0  # 1.7 for the photographs of LFW, whose faces fill the middle of the picture
+faces = "YuNet"  # what `course predict` finds faces with: "YuNet", or "Haar"
 epochs = 200  # of an autoencoder
 patience = 20  # epochs without a better one after which it stops
 batch_size = 200  # maps a batch
@@ -867,7 +868,7 @@ if zoom == 1 and validation["label"].nunique() == 2:  # pictures cut as `course 
             )
             for split, table in (("val", validation), ("test", samples["test"]))
         },
-        framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector()]),
+        framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector(faces)]),
     )
     print(
         f"Cllr by frame {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"

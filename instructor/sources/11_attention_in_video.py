@@ -52,6 +52,7 @@ width = 768  # numbers a token
 heads = 12
 xception_frames = 32  # of each video, for Xception
 xception_size = 299  # pixels, side of its frames
+faces = "YuNet"  # what `course predict` finds faces with: "YuNet", or "Haar"
 pretrained = "auto"  # "auto", "none" or the path of a file
 epochs = 10
 batch_size = 16  # clips
@@ -940,7 +941,7 @@ if candidates:
         stride=settings["clip"][2] * step,
         trained_on=f"{samples['train'].groupby(['method', 'video']).ngroups:,} clips of {dataset}",
         tables={"val": candidates[name], "test": tested(finished.loc[name], "as filmed")},
-        framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector()]),
+        framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector(faces)]),
     )
     print(
         f"{name}: Cllr {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"

@@ -47,6 +47,7 @@ clip_frames = 30  # of a video, at most
 image_size = 380  # pixels, side of a frame
 layers = 6  # of the dynamic head's encoder
 maps = 4  # attention maps over a frame, in the variant that has them
+faces = "YuNet"  # what `course predict` finds faces with: "YuNet", or "Haar"
 pretrained = "auto"  # "auto", "none" or the path of a file
 epochs = 20
 batch_size = 6  # videos
@@ -1149,7 +1150,7 @@ asked = release(
     frames=clip_frames,
     trained_on=f"{samples['train'].groupby(['method', 'video']).ngroups:,} clips of {dataset}",
     tables={"val": validation[chosen], "test": best},
-    framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector()]),
+    framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector(faces)]),
 )
 print(
     f"{asked.card.title}: Cllr {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"

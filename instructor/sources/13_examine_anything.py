@@ -59,7 +59,7 @@ from scipy.stats import binomtest
 from course_utils import explain, likelihood, plots, recognition, robustness
 from course_utils.calibration import logits
 from course_utils.data.datasets import PictureDataset
-from course_utils.data.faces import Haar, find_detector, square_crop
+from course_utils.data.faces import find_detector, square_crop
 from course_utils.data.generate import generate
 from course_utils.data.pictures import digest, fit_square, open_prepared, open_rgb
 from course_utils.data.prepare import load_dataset
@@ -79,7 +79,7 @@ from course_utils.retrieval import NetworkFeatures, find_similar, harris_feature
 
 lesson = Lesson("13_examine_anything")
 torch.manual_seed(seed)
-finder = {"YuNet": find_detector, "Haar": Haar}[faces]()
+finder = find_detector(faces)
 
 # %% [markdown]
 # ## 1 · A picture and a clip

@@ -142,3 +142,9 @@ def test_the_talking_heads_of_recordings_are_followed_in_every_frame(photographs
         numbers = Sampling.model_validate("evenly 6").frames(describe_video(file).frames)
         found = follow([detector.detect(picture) for _, picture in read_frames(file, numbers)])
         assert all(box is not None for box in found)
+
+
+def test_a_detector_is_found_by_its_name():
+    assert isinstance(find_detector("Haar"), Haar)
+    with pytest.raises(CourseError, match="no face detector 'MTCNN'"):
+        find_detector("MTCNN")
