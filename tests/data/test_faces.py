@@ -11,6 +11,7 @@ from course_utils.data.faces import Face, Haar, Precomputed, find_detector, foll
 from course_utils.data.pictures import open_rgb
 from course_utils.data.sampling import Sampling
 from course_utils.data.video import describe_video, read_frames
+from course_utils.errors import CourseError
 
 
 def at(x: float, y: float = 50, side: float = 20) -> Face:
