@@ -36,7 +36,8 @@ from course_utils.data.video import read_frames
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 PARAMETERS = {".jpg": JPEG, ".png": []}
 RECORD = "crops.json"
-ABANDONED = 3600  # seconds after which an unfinished folder is nobody's: one video takes far less
+SCENES = ".scenes"
+ABANDONED = 3600  # seconds after which what is unfinished is nobody's: one video takes far less
 
 
 Box = tuple[float, float, float, float]
@@ -115,7 +116,7 @@ class Cutter:
     def _boxes(self, scene: Scene, known: Path | None, reference: str) -> SceneBoxes:
         """Return the scene's boxes as they were stored, else look for them and store them."""
         name = hashlib.sha256(scene.name.encode()).hexdigest()
-        file = self.folder / ".scenes" / f"{name}.json"
+        file = self.folder / SCENES / f"{name}.json"
         with contextlib.suppress(OSError, ValidationError):
             stored = SceneBoxes.model_validate_json(file.read_bytes())
             if stored.reference == reference:
@@ -253,10 +254,10 @@ def _publish(made: Path, place: Path, record: CropRecord) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    for made in (folder / ".unfinished").glob("*"):
+    for made in [*(folder / ".unfinished").glob("*"), *(folder / SCENES).glob(".*.part")]:
         with contextlib.suppress(OSError):
             if time.time() - made.stat().st_mtime > ABANDONED:
-                shutil.rmtree(made)
+                shutil.rmtree(made) if made.is_dir() else made.unlink()
 
 
 def encode(extension: str, picture: np.ndarray) -> bytes:
