@@ -181,7 +181,7 @@ def predict(  # noqa: PLR0917 (typer takes each option as a parameter)
 
     files = find_files(paths_given)
     with console.status("loading"):
-        from course_utils.data.faces import find_detector
+        from course_utils.data.faces import DETECTORS, find_detector
         from course_utils.data.prepare import load_dataset
         from course_utils.predict.examine import Examiner
         from course_utils.predict.report import predict as examine_all
@@ -196,7 +196,10 @@ def predict(  # noqa: PLR0917 (typer takes each option as a parameter)
         folder = out or paths.build() / "predictions"
         cards = [card for place in detector or shipped() for card in find_cards(place)]
         asked = [load_tested(card) for card in cards]
-        examiner = Examiner(asked, find_detector(), folder, prior=prior, frames=frames, pool=searched)
+        # The first with which the test of each was measured; the examiner says so where there is none.
+        known = [name for name in DETECTORS if all(name in one.card.scope for one in asked)]
+        faces = find_detector(*known[:1])
+        examiner = Examiner(asked, faces, folder, prior=prior, frames=frames, pool=searched)
     report = examine_all(
         files,
         examiner,

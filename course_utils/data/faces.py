@@ -15,6 +15,7 @@ import pooch
 from course_utils import paths
 from course_utils.errors import CourseError
 
+DETECTORS = ("YuNet", "Haar")  # the better one first
 YUNET_URL = "https://github.com/ShiqiYu/libfacedetection.train/raw/master/onnx/yunet_n_640_640.onnx"
 YUNET_SHA256 = "25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31"
 YUNET_SIDES = (320, 640, 1280)  # pixels of the longer side: tried in this order until a face is found
@@ -137,10 +138,10 @@ def find_detector(name: str = "YuNet") -> FaceDetector:
     Raises:
         CourseError: there is no such detector.
     """
+    if name not in DETECTORS:
+        raise CourseError(f"There is no face detector {name!r}. Use one of {', '.join(DETECTORS)}.")
     if name == "Haar":
         return Haar()
-    if name != "YuNet":
-        raise CourseError(f'There is no face detector {name!r}. Use "YuNet" or "Haar".')
     root = paths.data_root()
     here = sorted((root / "weights").glob("*yunet*.onnx")) if root else []
     if here:

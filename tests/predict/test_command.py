@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from command_line import course
@@ -27,6 +28,23 @@ def test_a_user_asks_of_a_file(course_environment):
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert [one["path"] for one in report["files"]] == files
     assert (out / "index.html").is_file()
+
+
+def test_faces_are_found_as_in_the_test_of_who_is_asked(course_environment):
+    (place,) = shipped()
+    card = json.loads(place.read_text(encoding="utf-8"))
+    for measured in ("zoom", "scope"):
+        card[measured] = {"Haar": card[measured]["Haar"]}
+    folder = course_environment / "run" / "detectors" / "meso4"
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    shutil.copy(place.with_suffix(".safetensors"), folder)
+    draw_face(1).save(course_environment / "a.png")
+    asked = ("--detector", str(course_environment / "run"), "--out", str(course_environment / "answer"))
+    code, _, warned = course("predict", str(course_environment / "a.png"), *asked)
+    assert code == 0
+    assert "cannot be had" not in warned  # nobody looked for YuNet
+    assert json.loads((course_environment / "answer" / "report.json").read_text())["faces"] == "Haar"
 
 
 @pytest.mark.parametrize(
