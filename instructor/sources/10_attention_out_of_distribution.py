@@ -851,25 +851,28 @@ if zoom == 1 and validation["label"].nunique() == 2:  # pictures cut as `course 
     of_reals = predictions["attention CAE", "by pair"]["val"]["score"]
     network.mean.fill_(of_reals.mean())
     network.deviation.fill_(of_reals.std())
+    network.eval()
+    tables = {
+        split: predictions_table(
+            table,
+            score_pictures(network, face_pictures(table, prepared.root)),
+            model="attention CAE",
+            run="as a detector",
+        )
+        for split, table in (("val", validation), ("test", samples["test"]))
+    }
     asked = release(
         lesson.folder / "detectors" / "attention",
         title="Attention CAE (anomaly)",
         model="attention_anomaly",
         options=sizes,
-        network=network.eval(),
+        network=network,
         image_size=shown.image_size,
         trained_on=f"{len(samples['train']):,} real pictures of {dataset}",
-        tables={
-            split: predictions_table(
-                table,
-                score_pictures(network, face_pictures(table, prepared.root)),
-                model="anomaly",
-                run="as a detector",
-            )
-            for split, table in (("val", validation), ("test", samples["test"]))
-        },
+        tables=tables,
         framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector(faces)]),
     )
+    write_predictions(lesson.folder / "detectors" / "attention" / "test.parquet", tables["test"])
     print(
         f"Cllr by frame {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"
     )
