@@ -4,10 +4,10 @@ Run as ``python instructor/longer_variants.py``; half an hour on two cores of a 
 experiment by experiment, when the command is typed again.
 """
 
-import json
 from pathlib import Path
 
 import pandas as pd
+from longer import longer_run, numbers, write
 from more_people import draw
 
 from course_utils import paths
@@ -15,8 +15,6 @@ from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import PreparedDataset, prepare, write_own
 from course_utils.history import SPLITS, read_history
 from course_utils.intervals import Interval, auroc_interval, compare, share_interval
-from course_utils.notebooks.catalogue import choose
-from course_utils.notebooks.run import read_run, run, runnable
 from course_utils.predictions import read_predictions
 
 # At 64 pixels, of which the middle 48 are taken as they are: no scaling blurs what a generator left.
@@ -53,11 +51,6 @@ def draw_pictures() -> PreparedDataset:
     return prepare(merged)
 
 
-def plain(interval: Interval) -> list[float]:
-    """Return an interval's numbers, for a file."""
-    return [*(round(number, 4) for number in (interval.value, interval.low, interval.high)), interval.groups]
-
-
 def recall(table: pd.DataFrame, label: int) -> Interval:
     """Return the share of a class that is called by its name."""
     rows = table[table["label"] == label]
@@ -70,7 +63,7 @@ def training(row: dict, experiment: Path) -> tuple[dict, pd.DataFrame]:
     (history,) = read_history(experiment / "history.json")
     real = table["label"] == 0
     by_method = {
-        method: plain(auroc_interval(table[real | (table["method"] == method)]))
+        method: numbers(auroc_interval(table[real | (table["method"] == method)]))
         for method in sorted(set(table["method"][~real]))
     }
     curves = {
@@ -82,16 +75,16 @@ def training(row: dict, experiment: Path) -> tuple[dict, pd.DataFrame]:
         "network": row["network"],
         "seed": row["seed"],
         "best_epoch": row["best_epoch"],
-        "auroc": plain(auroc_interval(table)),
+        "auroc": numbers(auroc_interval(table)),
         "auroc_by_method": by_method,
-        "recall_real": plain(recall(table, 0)),
-        "recall_fake": plain(recall(table, 1)),
+        "recall_real": numbers(recall(table, 0)),
+        "recall_fake": numbers(recall(table, 1)),
         "curves": curves,
     }
     return told, table
 
 
-def write(rows: list[dict], experiments: Path, **about: object) -> None:
+def write_trainings(rows: list[dict], experiments: Path, about: dict[str, str]) -> None:
     """Write what came out of the trainings in `rows`, and comparisons of networks and of seeds."""
     order = list(dict.fromkeys(row["network"] for row in rows))
     rows = sorted(rows, key=lambda row: (order.index(row["network"]), row["seed"]))
@@ -118,21 +111,12 @@ def write(rows: list[dict], experiments: Path, **about: object) -> None:
             str(compare(table, tables[network, 0])) for (network, seed), table in tables.items() if seed
         ],
     }
-    paths.write_json(paths.repository() / "reference_runs" / "09_variants.json", content)
+    write("09_variants", content)
 
 
 if __name__ == "__main__":
     prepared = draw_pictures()
     work = paths.build() / "longer_variants"
     settings = {**SETTINGS, "dataset": prepared.name, "results": str(work / "experiments")}
-    out = run(choose(runnable(), ["09"]), "full", settings, out=work)
-    about = read_run(out)
-    folder = out / about["notebooks"][0]["name"]
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    write(
-        list(json.loads((folder / "finished.json").read_text(encoding="utf-8")).values()),
-        work / "experiments",
-        device=results["device"],
-        date=about["started"][:10],
-        commit=about["commit"],
-    )
+    found = longer_run("09", settings, work, profile="full")
+    write_trainings(found.finished(), work / "experiments", found.about)
