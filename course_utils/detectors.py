@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from course_utils.data.clips import ClipDataset
 from course_utils.data.datasets import PictureDataset, batches, train_transform
 from course_utils.data.prepare import PreparedDataset
 from course_utils.history import Run
@@ -52,16 +53,20 @@ class Detector:
 
 
 @torch.inference_mode()
-def score_pictures(network: nn.Module, pictures: PictureDataset) -> np.ndarray:
-    """Return P(fake) of each picture (n), in order, of a network on the CPU that was trained elsewhere.
+def score_pictures(
+    network: nn.Module, pictures: PictureDataset | ClipDataset, *, batch_size: int = BATCH
+) -> np.ndarray:
+    """Return P(fake) of each picture or clip (n), in order, of a network that was trained elsewhere.
 
     Args:
-        network: in eval mode; returns logits B x 2, class 1 is fake.
+        network: in eval mode, on any device; returns logits B x 2, class 1 is fake.
         pictures: as the network takes them.
+        batch_size: how many it takes at once.
     """
-    loader = batches(pictures, BATCH, shuffle=False, seed=0)
-    logits = [network(pictures.batch_transform(inputs)) for inputs, _ in loader]
-    return torch.cat(logits).float().softmax(dim=1)[:, 1].numpy()
+    device = next(network.parameters()).device
+    loader = batches(pictures, batch_size, shuffle=False, seed=0)
+    logits = [network(pictures.batch_transform(inputs.to(device))) for inputs, _ in loader]
+    return torch.cat(logits).float().softmax(dim=1)[:, 1].cpu().numpy()
 
 
 def few_training_pictures(prepared: PreparedDataset, count: int | None, seed: int = 0) -> PreparedDataset:

@@ -14,7 +14,8 @@ from course_utils.data.prepare import prepare
 from course_utils.detectors import score_pictures
 from course_utils.models.mesonet import Meso4
 from course_utils.models.pretrained import load_weights
-from course_utils.predict.tested import framing_of, release
+from course_utils.predict.framing import framing_of
+from course_utils.predict.tested import release
 from course_utils.predictions import predictions_table
 
 PAIRS = {"train": 1, "val": 150, "test": 150}  # of people; each is forged in six ways

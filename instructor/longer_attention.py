@@ -12,7 +12,7 @@ from course_utils.history import read_history
 from course_utils.predictions import per_video, read_predictions
 
 SETTINGS = {"frames": "evenly 16", "epochs": 40, "patience": 10, "batch_size": 16}
-SEEDS = (0, 1, 2)  # of the recogniser and of every autoencoder
+SEEDS = (0, 1, 2)  # of the autoencoders and the controls; the face ViT is the one of the course
 
 if __name__ == "__main__":
     runs = []

@@ -44,7 +44,7 @@ class ModelCard:
 
     def build_for(self, image_size: int, **options: Any) -> nn.Module:
         """Return the model, with random weights, for pictures of `image_size` pixels a side."""
-        return self.build(image_size, **options) if self.sized else self.build(**options)
+        return self.build(image_size=image_size, **options) if self.sized else self.build(**options)
 
 
 def _head_network() -> nn.Module:
@@ -63,6 +63,7 @@ MODELS = {
             (3, 256, 256),
             "Chollet 2017, with the head of the course assignment, chapter 4.2",
         ),
+        ModelCard("xception_govi", xception_variant, (3, 256, 256), VARIANTS),
         ModelCard("xception_midway", partial(xception_variant, midway=True), (3, 256, 256), VARIANTS),
         ModelCard("xception_light", partial(xception_variant, light=True), (3, 256, 256), VARIANTS),
         ModelCard(
@@ -104,12 +105,14 @@ MODELS = {
             TimeSformer,
             (3, 8, 224, 224),
             "Bertasius et al. 2021, divided attention (Das et al. 2021: dissociated)",
+            sized=True,
         ),
         ModelCard(
             "timesformer_joint",
             partial(TimeSformer, "joint"),
             (3, 8, 224, 224),
             "Bertasius et al. 2021, joint attention, as in Das et al. 2021",
+            sized=True,
         ),
         *(
             ModelCard(

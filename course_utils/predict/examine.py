@@ -16,9 +16,10 @@ from course_utils.likelihood import posterior
 from course_utils.paths import atomic_write
 from course_utils.plots.maps import overlay
 from course_utils.plots.style import CLASS_COLOURS, CLASS_NAMES
+from course_utils.predict.card import Card
 from course_utils.predict.findings import Examined, Moment, Opinion, Person, Similar
 from course_utils.predict.inputs import Source, look_into
-from course_utils.predict.tested import Card, TestedDetector
+from course_utils.predict.tested import TestedDetector
 from course_utils.retrieval import Features, find_similar
 
 FRAMES = 48  # of a clip

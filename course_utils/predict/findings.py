@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from course_utils.predict.tested import Card
+from course_utils.predict.card import Card
 
 # ENFSI, "Guideline for Evaluative Reporting in Forensic Science" (2015), table 2: from which ratio on.
 SUPPORT = {2: "weak", 10: "moderate", 100: "moderately strong", 1000: "strong", 10_000: "very strong"}
@@ -32,7 +32,7 @@ class Opinion(_Plain):
         at_limit: whether the ratio is one beyond which the calibration does not carry.
         probability: of fake, from the ratio and the prior that was given; null without one.
         moments: of a clip, the score of each frame that was looked at.
-        explanation: file of the picture that shows what decided it (Grad-CAM), or null.
+        explanation: file of the picture that shows what decided it (see `TestedDetector.explain`), or null.
     """
 
     detector: str

@@ -7,182 +7,35 @@ weights and is written from predictions, not by hand.
 import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from scipy.special import expit
 from torch import nn
 from torch.nn import functional
 
 from course_utils import doctor, paths
-from course_utils.bars import bar
 from course_utils.calibration import logits
 from course_utils.data.datasets import NORMALISE
-from course_utils.data.faces import FaceDetector
-from course_utils.data.pictures import fit_square, open_prepared
-from course_utils.data.prepare import PreparedDataset
 from course_utils.errors import CourseError
-from course_utils.explain.maps import grad_cam
-from course_utils.intervals import Interval, auroc_interval
-from course_utils.likelihood import LikelihoodRatio, cllr, fit_likelihood_ratio
+from course_utils.explain.maps import grad_cam, gradient_saliency
+from course_utils.intervals import auroc_interval
+from course_utils.likelihood import cllr, fit_likelihood_ratio
 from course_utils.models import MODELS
 from course_utils.models.attention_anomaly import AttentionAnomaly
 from course_utils.models.pretrained import load_weights
+from course_utils.models.timesformer import TimeSformer
 from course_utils.paths import write_json
-from course_utils.predict.scope import Scope, measure, scope_of
+from course_utils.predict.card import Card, Measured
+from course_utils.predict.framing import Framing
 from course_utils.training.checkpoints import save_weights, weights_of
 
-MEASURED = 400  # pictures of the test, at most, of which the scope is measured
 CARD = "card.json"
 FAKE = 1  # the class whose score is explained
-
-
-class Measured(BaseModel):
-    """A number with its 95 % interval over groups, null where there were too few."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    value: float
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def of(cls, interval: Interval) -> "Measured":
-        """Return what an interval says, as plain data."""
-        bounds = (None if np.isnan(bound) else bound for bound in (interval.low, interval.high))
-        return cls(**dict(zip(("value", "low", "high"), (interval.value, *bounds), strict=True)))
-
-
-class Card(BaseModel):
-    """What is known of a detector.
-
-    Attributes:
-        form: of this file.
-        title: what it is called where it is asked.
-        model: its network's name in `MODELS`.
-        options: with which that is built.
-        image_size: side of the pictures that it takes, in pixels.
-        frames: how many of a clip its network takes at once; 1 takes pictures.
-        stride: from one of these to the next as they were filmed; null spreads them evenly over the clip.
-        weights: the file of its weights, beside the card.
-        weights_sha256: of that file.
-        trained_on: in words: which data set, how many pictures, of whom.
-        tested_on: the data set's name.
-        test_pictures: how many it was tested on, or clips.
-        test_groups: of how many people (or what must not straddle splits).
-        auroc: on the test.
-        cllr: likewise, see `likelihood.cllr`.
-        ratio: what its scores are worth.
-        zoom: side of the picture over the longer side of the face's box, by the face detector's name.
-        side: of the squares that were tested, in pixels, where each had `image_size`, so that none was
-            resized; null where some were. Resizing takes the finest detail, by which a network may have
-            decided: a test without it does not hold with it.
-        scope: of the test, by the face detector's name.
-        date: when the card was written.
-        device: on which device.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    form: Literal[1] = 1
-    title: str
-    model: str
-    options: dict[str, Any] = {}
-    image_size: int
-    frames: int = 1
-    stride: int | None = None
-    weights: str
-    weights_sha256: str
-    trained_on: str
-    tested_on: str
-    test_pictures: int
-    test_groups: int
-    auroc: Measured
-    cllr: Measured
-    ratio: LikelihoodRatio
-    zoom: dict[str, float]
-    side: int | None
-    scope: dict[str, Scope]
-    date: str
-    device: str
-
-    @property
-    def takes(self) -> str:
-        """What it was tested on: "pictures" or "clips"."""
-        return "pictures" if self.frames == 1 else "clips"
-
-    def places(self, length: int, most: int) -> list[np.ndarray]:
-        """Return which frames of a clip it is shown, one after the other.
-
-        As in its test, a clip that is too short for the stride gets a shorter one, and one with fewer frames
-        than the network takes starts again from its first.
-
-        Args:
-            length: of the clip in frames.
-            most: how many of them are looked at, at most, unless the network takes more at once.
-
-        Returns:
-            The numbers of `frames` frames each time; fewer only where they are spread over a shorter clip.
-        """
-        if self.frames == 1:
-            return list(evenly(length, most)[:, None])
-        if self.stride is None:
-            return [evenly(length, self.frames)]
-        stride = max(1, min(self.stride, (length - 1) // (self.frames - 1)))
-        room = max(0, length - 1 - stride * (self.frames - 1))
-        count = min(max(1, most // self.frames), 1 + room)
-        starts = evenly(room + 1, count) if count > 1 else [room // 2]
-        return [(start + stride * np.arange(self.frames)) % length for start in starts]
-
-    def scale(self, faces: str, face: float) -> float:
-        """Return the side of the square to cut around a face, over the longer side of its box.
-
-        Args:
-            faces: the name of what found the face.
-            face: the longer side of its box in pixels.
-        """
-        scope = self.scope[faces]
-        if self.side is None or not scope.low["face"] <= face <= scope.high["face"]:
-            return self.zoom[faces]
-        return self.side / face
-
-    def reasons(self, faces: str, crop: np.ndarray, face: float) -> list[str]:
-        """Return in words what about a face is outside of what was tested; nothing if it is inside.
-
-        Args:
-            faces: the name of what found the face.
-            crop: H x H x 3 uint8, cut by `scale` and not resized.
-            face: the longer side of the face's box in pixels.
-        """
-        told = self.scope[faces].reasons(measure(crop, face))
-        if not told and self.side is not None and len(crop) != self.side:
-            told.append(f"around it are {len(crop)} pixels, and what was tested has {self.side}")
-        return told
-
-
-def evenly(length: int, count: int) -> np.ndarray:
-    """Return the numbers of `count` of `length` frames, or of all if they are fewer, evenly far apart."""
-    return np.linspace(0, length - 1, min(count, length)).round().astype(int)
-
-
-@dataclass(frozen=True)
-class Framing:
-    """How the pictures of a test lie around their faces, by the name of what finds these: see `Card`.
-
-    Attributes:
-        zoom: see there.
-        scope: see there.
-        side: that all of them have, in pixels; None where they differ.
-    """
-
-    zoom: Mapping[str, float]
-    scope: Mapping[str, Scope]
-    side: int | None
 
 
 class TestedDetector:
@@ -219,13 +72,16 @@ class TestedDetector:
         """Return one of the squares of `scores`, and what raised its score: a map, H x W, 0 or more.
 
         Of a clip it is the frame in which the map is strongest. The map is Grad-CAM's; that of an anomaly is
-        the reconstruction error itself.
+        the reconstruction error itself; and a TimeSformer, whose last convolution is its first layer, gets
+        that of the gradient.
         """
         batch = self.batch([crop])
         if isinstance(self.network, AttentionAnomaly):
             with torch.inference_mode():
                 errors = self.network.errors(batch)[:, None]
             (maps,) = functional.interpolate(errors, batch.shape[-2:], mode="bilinear").numpy()
+        elif isinstance(self.network, TimeSformer):
+            maps = gradient_saliency(self.network, batch, [FAKE]).numpy()
         else:
             maps = grad_cam(self.network, batch, [FAKE]).numpy()
         if crop.ndim == 3:
@@ -240,26 +96,6 @@ class TestedDetector:
         parts of a clip is averaged as in its test, see `predictions.per_video`.
         """
         return float(scores.mean() if self.card.frames > 1 else expit(logits(scores).mean()))
-
-
-def framing_of(prepared: PreparedDataset, faces: Sequence[FaceDetector]) -> Framing:
-    """Measure how the test pictures of a data set lie around their faces.
-
-    Args:
-        prepared: the data set, or a part of it.
-        faces: the face detectors with which a detector may be used. How much of a picture a face takes up is
-            measured with each, for no two draw the same box.
-
-    Raises:
-        CourseError: one of them finds a face in less than half of the pictures.
-    """
-    measured = {detector.name: _measure_test(prepared, detector) for detector in faces}
-    sides = set().union(*(table["side"] for table in measured.values()))
-    return Framing(
-        zoom={name: float(table["zoom"].median()) for name, table in measured.items()},
-        scope={name: scope_of(table) for name, table in measured.items()},
-        side=sides.pop() if len(sides) == 1 else None,
-    )
 
 
 def release(
@@ -311,7 +147,7 @@ def release(
         weights=weights.name,
         weights_sha256=_sha256(weights),
         trained_on=trained_on,
-        tested_on=test["dataset"].iloc[0],
+        tested_on=", ".join(sorted(set(test["dataset"]))),
         test_pictures=len(test),
         test_groups=int(test["group"].nunique()),
         auroc=Measured.of(auroc_interval(test)),
@@ -344,7 +180,7 @@ def find_cards(place: Path) -> list[Path]:
         return found
     raise CourseError(
         f"There is no {CARD} in {place}. Detectors are given by the folder with {CARD} and weights of one, or"
-        " by that of a run that left some: notebooks 10 to 13 write them."
+        " by that of a run that left some: notebooks 09 to 13 write them."
     )
 
 
@@ -369,26 +205,6 @@ def load_tested(file: Path) -> TestedDetector:
     network = MODELS[card.model].build_for(card.image_size, **card.options)
     load_weights(weights, network)
     return TestedDetector(card, network)
-
-
-def _measure_test(prepared: PreparedDataset, detector: FaceDetector) -> pd.DataFrame:
-    samples = prepared.split("test")
-    samples = samples.sample(min(MEASURED, len(samples)), random_state=0)
-    rows = []
-    for path in bar(samples["path"], total=len(samples), desc="Measuring", unit="picture"):
-        picture = open_prepared(prepared.root / path)
-        side = min(picture.size)
-        crop = np.asarray(fit_square(picture, side))
-        if found := detector.detect(crop):
-            x0, y0, x1, y1 = max(found, key=lambda face: np.prod(face.box[2:] - face.box[:2])).box
-            face = float(max(x1 - x0, y1 - y0))
-            rows.append({"side": side, "zoom": side / face, **measure(crop, face)})
-    if len(rows) < len(samples) / 2:
-        raise CourseError(
-            f"{detector.name} finds a face in {len(rows)} of {len(samples)} test pictures of {prepared.name}:"
-            " what is examined with it would not be what was tested."
-        )
-    return pd.DataFrame(rows)
 
 
 def _sha256(file: Path) -> str:

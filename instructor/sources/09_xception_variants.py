@@ -45,11 +45,13 @@ share = [0, 1]  # [i, n]: this run does every n-th experiment from the i-th on
 image_size = 299  # pixels, side of the pictures
 epochs = None  # of each training at most; None: as their table says
 patience = 5  # epochs without a better one on val before a training stops; None: never
+faces = "YuNet"  # what `course predict` finds faces with: "YuNet", or "Haar"
 pretrained = "none"  # "auto", "none" or the path of a file; the report does not speak of any
 seeds = [0]  # each experiment is done once a seed
 
 # %%
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +67,7 @@ from torchvision.transforms import v2
 
 from course_utils import paths, plots
 from course_utils.data.datasets import PictureDataset, train_transform
+from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
 from course_utils.data.samples import class_balance
 from course_utils.errors import CourseError
@@ -73,7 +76,14 @@ from course_utils.history import Run, read_history
 from course_utils.intervals import Interval, auroc_interval, compare, share_interval
 from course_utils.lesson import Lesson
 from course_utils.models.xception_variants import MidwaySeparableConv2d, xception_variant
-from course_utils.predictions import predictions_table, read_predictions, write_predictions
+from course_utils.predict.framing import framing_of
+from course_utils.predict.tested import release
+from course_utils.predictions import (
+    log_losses,
+    predictions_table,
+    read_predictions,
+    write_predictions,
+)
 from course_utils.published import published_results
 from course_utils.training import ClassificationTrainer
 
@@ -813,9 +823,10 @@ def experiment(settings, folder):
     )
     run = trainer.fit()
     (folder / "last.safetensors").unlink(missing_ok=True)  # the best ones will do
-    scores = trainer.predict(test)
-    table = predictions_table(test.samples, scores, model=settings["network"], run="")
-    write_predictions(folder / "test.parquet", table)
+    for split, part in (("val", validation), ("test", test)):
+        scores = trainer.predict(part)
+        table = predictions_table(part.samples, scores, model=settings["network"], run="")
+        write_predictions(folder / f"{split}.parquet", table)
     return {
         "folder": folder.name,
         "best_epoch": run.best_epoch,
@@ -837,9 +848,9 @@ paths.write_json(lesson.folder / "finished.json", json.loads(finished.to_json(or
 
 
 # %%
-def tested(row):
-    """Return an experiment's predictions of the test pictures."""
-    return read_predictions(grid_folder / row["folder"] / "test.parquet")
+def tested(row, split="test"):
+    """Return an experiment's predictions of the pictures of a split."""
+    return read_predictions(grid_folder / row["folder"] / f"{split}.parquet")
 
 
 def history_of(row):
@@ -942,6 +953,41 @@ for _, group in finished.groupby("dataset", sort=False):
     first, *others = (tested(row).assign(model=name) for name, row in group.iterrows())
     for other in others:
         print(compare(other, first))
+
+# %% [markdown]
+# The training with the lowest loss on val is left for `course predict` (notebook 13), with a *card*: what its scores were
+# worth in this test, as a likelihood ratio that is calibrated on val, and what the test's faces were like. A face will be
+# cut out as here, so a network that was shown the middle of each picture is asked about that much around a face.
+
+# %%
+candidates = {name: tested(row, "val") for name, row in finished.iterrows()}
+name = min(candidates, key=lambda name: log_losses(candidates[name]).mean())
+row, settings = finished.loc[name], grid[name]
+weights = str(grid_folder / row["folder"] / "best.safetensors")
+options = NETWORKS[row["network"]]
+source = read(row["dataset"])
+try:
+    framing = framing_of(
+        replace(source, samples=pictures_of(settings, "test").samples),
+        [find_detector(faces)],
+        middle=0.75 if row["crop"] and not cropped else 1.0,
+    )
+    asked = release(
+        lesson.folder / "detectors" / "xception_variant",
+        title=row["network"],
+        model="xception_govi",
+        options=options,
+        network=xception_variant(**options, weights=weights).eval(),
+        image_size=image_size,
+        trained_on=f"{len(pictures_of(settings, 'train').samples):,} pictures of {row['dataset']}",
+        tables={"val": candidates[name], "test": tested(row)},
+        framing=framing,
+    )
+    print(
+        f"{name}: Cllr {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"
+    )
+except CourseError as error:
+    print(f"Nothing is left for `course predict`: {error}")
 
 # %% [markdown]
 # ## 7 · Epoch 8 or epoch 24?

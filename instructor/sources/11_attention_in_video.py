@@ -79,6 +79,7 @@ from course_utils.data.clips import ORDERS, ClipDataset
 from course_utils.data.datasets import PictureDataset, train_transform
 from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
+from course_utils.detectors import score_pictures
 from course_utils.errors import CourseError
 from course_utils.experiments import run_grid
 from course_utils.intervals import Interval, accuracy_interval, auroc_interval, compare
@@ -86,7 +87,8 @@ from course_utils.lesson import Lesson
 from course_utils.models.timesformer import TimeSformer
 from course_utils.models.video_resnet import SqueezeExcitation, VideoResNet3D
 from course_utils.models.xception import get_xception_based_model
-from course_utils.predict.tested import framing_of, release
+from course_utils.predict.framing import framing_of
+from course_utils.predict.tested import release
 from course_utils.predictions import (
     log_losses,
     per_video,
@@ -912,36 +914,72 @@ for (protocol, method), group in by_protocol:
 
 # %% [markdown]
 # Of the 3D ResNets that learnt from all forgeries, the one with the lowest loss on validation is left for `course predict`
-# (notebook 13), which can ask it about any clip. Its *card* goes with it: what its scores were worth in the test, as a
-# likelihood ratio that is calibrated on the validation videos, and what the test's faces were like.
+# (notebook 13), which can ask it about any clip; of the TimeSformers likewise. A *card* goes with each: what its scores were
+# worth in a test, as a likelihood ratio that is calibrated on the validation videos, and what the test's faces were like. A
+# test is worth something for what is asked in the same way. `course predict` takes one clip after the other and the middle
+# of the picture; TimeSformer was tested on one clip in three crops, so it is scored once more.
 
 # %%
-candidates = {
-    name: read_predictions(grid_folder / row["folder"] / "val.parquet")
-    for name, row in finished.iterrows()
-    if (row["network"], row["protocol"], row["tested"][0]) == ("3d_resnet", "all", "as filmed")
+KEPT = {  # model, its options in an experiment's settings, and the share of a frame's side that it is shown
+    "3d_resnet": ("r3d_18", ("depth", "stem", "attention", "after"), 1),
+    "timesformer": ("timesformer", ("attention",), 7 / 8),
 }
-if candidates:
-    name = min(candidates, key=lambda name: log_losses(candidates[name]).mean())
-    settings, folder = grid[name], grid_folder / finished.loc[name, "folder"]
-    options = {
-        key: settings[key] for key in ("depth", "stem", "attention", "after") if key in settings
+
+
+def as_asked(network, settings, split):
+    """Return a network's predictions of a split's videos, clips one after the other."""
+    of_clip, side, stride = settings["clip"]
+    clips = ClipDataset(
+        samples_of("all", None)[split],
+        prepared.root,
+        side,
+        frames=of_clip,
+        stride=stride,
+        clips="chunks",
+        chunk=len(samples[split]),  # more frames than a video has: it is one chunk
+        read_size=round(side / KEPT[settings["network"]][2]),
+    )
+    scores = score_pictures(network.to(device), clips, batch_size=batch_size)
+    network.cpu()
+    table = predictions_table(clips.samples, scores, model=settings["network"], run="as asked")
+    return per_video(table)
+
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+of_videos = samples["test"].groupby(["method", "compression", "video"], dropna=False)
+step = int(of_videos["frame"].diff().median())  # frames of the film from a row to the next
+for kind, (model_name, options_of, middle) in KEPT.items():
+    candidates = {
+        name: read_predictions(grid_folder / row["folder"] / "val.parquet")
+        for name, row in finished.iterrows()
+        if (row["network"], row["protocol"], row["tested"][0]) == (kind, "all", "as filmed")
     }
-    network = VideoResNet3D(**options, weights=str(folder / "best.safetensors"))
-    of_videos = samples["test"].groupby(["method", "compression", "video"], dropna=False)
-    step = int(of_videos["frame"].diff().median())  # frames of the film from a row to the next
+    if not candidates:
+        continue
+    name = min(candidates, key=lambda name: log_losses(candidates[name]).mean())
+    settings, row = grid[name], finished.loc[name]
+    of_clip, side, stride = settings["clip"]
+    network = build({**settings, "weights": str(grid_folder / row["folder"] / "best.safetensors")})
+    options = {key: settings[key] for key in options_of if key in settings}
+    tables = {"val": candidates[name], "test": tested(row, "as filmed")}
+    if kind == "timesformer":
+        options |= {"frames": of_clip}
+        options |= dict(zip(("depth", "width", "heads"), settings["size"], strict=True))
+        tables = {split: as_asked(network.eval(), settings, split) for split in ("val", "test")}
     asked = release(
-        lesson.folder / "detectors" / "3d_resnet",
+        lesson.folder / "detectors" / kind,
         title=about[name]["title"],
-        model="r3d_18",
+        model=model_name,
         options=options,
         network=network.eval(),
-        image_size=image_size,
-        frames=clip_frames,
-        stride=settings["clip"][2] * step,
+        image_size=side,
+        frames=of_clip,
+        stride=stride * step,
         trained_on=f"{samples['train'].groupby(['method', 'video']).ngroups:,} clips of {dataset}",
-        tables={"val": candidates[name], "test": tested(finished.loc[name], "as filmed")},
-        framing=framing_of(replace(prepared, samples=samples["test"]), [find_detector(faces)]),
+        tables=tables,
+        framing=framing_of(
+            replace(prepared, samples=samples["test"]), [find_detector(faces)], middle=middle
+        ),
     )
     print(
         f"{name}: Cllr {asked.card.cllr.value:.2f} bits in its test; 1 is what saying nothing costs"
@@ -956,27 +994,25 @@ if candidates:
 reference = json.loads(
     (paths.repository() / "reference_runs" / "11_video.json").read_text(encoding="utf-8")
 )
-longer = {
-    protocol: {
-        title: {order: Interval(*numbers) for order, numbers in orders.items()}
-        for title, orders in rows.items()
-    }
-    for protocol, rows in reference["auroc"].items()
-}
-detection = {title: orders["as filmed"] for title, orders in longer["alone"].items()}
+of_seeds = reference["runs"]
+detection, of_network = {}, {}
+for title in of_seeds[0]["auroc"]["alone"]:
+    for run in of_seeds:
+        name = f"{title}, seed {run['seed']}"
+        detection[name] = Interval(*run["auroc"]["alone"][title]["as filmed"])
+        of_network[name] = title
 caption = plots.plot_detectors(
     pd.Series(detection),
-    dict.fromkeys(detection, "trained and tested on Deepfakes"),
-    f"The longer run: {reference['training_people']} people to learn from, {reference['epochs']} epochs",
+    of_network,
+    f"The longer run, on Deepfakes alone: {reference['training_people']} people, {reference['epochs']} epochs",
 )
-print(
-    f"{reference['dataset']}, {reference['compression']}; {reference['device']}, {reference['date']}"
-)
-for title, loss in reference["training_loss"]["alone"].items():
-    print(f"  {title}: training loss {loss:.3f} at the chosen epoch (guessing: 0.693)")
-print("AUROC, by the difference over the same people:")
-for line in reference["between_networks"]:
-    print(f"  {line}")
+print(f"{reference['dataset']}, {reference['compression']}")
+for run in of_seeds:
+    print(f"seed {run['seed']} ({run['device']}, {run['date']}); AUROC over the same people:")
+    for line in run["between_networks"]:
+        print(f"  {line}")
+losses = {f"seed {run['seed']}": run["training_loss"]["alone"] for run in of_seeds}
+pd.DataFrame(losses).rename_axis("training loss (guessing: 0.693)").style.format("{:.3f}")
 
 # %% [markdown]
 # **Question 1106 · which-attention** (8 points, read by a person, about 25 minutes)
@@ -1034,20 +1070,23 @@ if orders:
 
 # %%
 rows, kinds = {}, {}
-for title, orders in longer["motion"].items():
-    rows[f"{title}: moving or still?"] = orders["as filmed"]
+run = of_seeds[0]
+for title, orders in run["auroc"]["motion"].items():
+    rows[f"{title}: moving or still?"] = Interval(*orders["as filmed"])
     kinds[f"{title}: moving or still?"] = "positive control"
-for title, orders in longer["alone"].items():
-    for order, found in orders.items():
-        rows[f"{title}: real or fake? {order}"] = found
+for title, orders in run["auroc"]["alone"].items():
+    for order, numbers in orders.items():
+        rows[f"{title}: real or fake? {order}"] = Interval(*numbers)
         kinds[f"{title}: real or fake? {order}"] = f"detection, {order}"
 caption = plots.plot_detectors(
     pd.Series(rows), kinds, "The longer run: can it see time, and does it?"
 )
-for title, loss in reference["training_loss"]["motion"].items():
+for title, loss in run["training_loss"]["motion"].items():
     print(f"moving or still, {title}: training loss {loss:.3f} at the chosen epoch")
-for line in reference["between_orders"]:
-    print(line)
+for run in of_seeds:
+    print(f"seed {run['seed']}:")
+    for line in run["between_orders"]:
+        print(f"  {line}")
 
 # %% [markdown]
 # **Question 1107 · use-of-time** (6 points, read by a person, about 20 minutes)

@@ -81,7 +81,8 @@ from course_utils.history import Run, read_history
 from course_utils.intervals import auroc_interval, compare, mean_interval
 from course_utils.lesson import Lesson
 from course_utils.models.asrid import ASRID, VARIANTS
-from course_utils.predict.tested import framing_of, release
+from course_utils.predict.framing import framing_of
+from course_utils.predict.tested import release
 from course_utils.predictions import (
     CLIP,
     log_losses,

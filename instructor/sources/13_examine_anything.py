@@ -25,7 +25,7 @@
 # |---|---|
 # | machine | one minute |
 # | you | about five hours |
-# | needs | nothing; detectors that notebooks 03 to 05 and 10 to 12 left in the same run are asked too |
+# | needs | nothing; detectors that notebooks 03 to 05 and 09 to 12 left in the same run are asked too |
 #
 # Govi, Poppi and Marinelli end with a pipeline: retrieve similar pictures, find the heads, classify each. Here it is put
 # together, by you, for a picture and a clip, and then by `course predict`, which writes a page about any file. The page may
@@ -73,7 +73,8 @@ from course_utils.predict.findings import rows
 from course_utils.predict.inputs import look_into
 from course_utils.predict.report import predict
 from course_utils.predict.scope import PROPERTIES, measure
-from course_utils.predict.tested import find_cards, framing_of, load_tested, release, shipped
+from course_utils.predict.framing import framing_of
+from course_utils.predict.tested import find_cards, load_tested, release, shipped
 from course_utils.predictions import predictions_table
 from course_utils.retrieval import NetworkFeatures, find_similar, harris_features
 
@@ -898,16 +899,13 @@ caption = plots.plot_time_line(
 )
 
 # %% [markdown]
-# Notebooks 10, 11 and 12 leave detectors of their own in a run: an anomaly of attention that has seen no fake, and networks
-# that take several frames at once. All are asked below, where this run has them. Which of them would you not ask? (A Cllr
+# Notebooks 09 to 12 leave detectors of their own in a run: a variant of Xception, an anomaly of attention that has seen no
+# fake, and networks that take several frames at once. All are asked below, where this run has them. Which of them would you not ask? (A Cllr
 # near 1 bit is that of somebody who says nothing; above 1 it is worse than that.)
 
 # %%
-left = [
-    load_tested(card)
-    for folder in sorted(lesson.folder.parent.glob("1[0-2]_*/detectors"))
-    for card in find_cards(folder)
-]
+of_others = set(lesson.folder.parent.glob("*/detectors")) - {lesson.folder / "detectors"}
+left = [load_tested(card) for folder in sorted(of_others) for card in find_cards(folder)]
 left = [one for one in left if finder.name in one.card.scope]  # measured with the same finder
 pd.DataFrame(
     {

@@ -12,8 +12,9 @@ from course_utils.data.faces import Face, FaceDetector
 from course_utils.data.prepare import PreparedDataset
 from course_utils.detectors import score_pictures
 from course_utils.models.mesonet import Meso4
+from course_utils.predict.framing import framing_of
 from course_utils.predict.scope import measure
-from course_utils.predict.tested import TestedDetector, framing_of, release
+from course_utils.predict.tested import TestedDetector, release
 from course_utils.predictions import predictions_table
 
 SIZE = 64

@@ -14,6 +14,7 @@ from course_utils.data.pictures import fit_square
 from course_utils.data.video import write_video
 from course_utils.models.asrid import ASRID
 from course_utils.models.attention_anomaly import AttentionAnomaly
+from course_utils.models.timesformer import TimeSformer
 from course_utils.models.video_resnet import VideoResNet3D
 from course_utils.predict.examine import Examiner
 from course_utils.predict.tested import CARD, load_tested
@@ -22,36 +23,35 @@ SIZE = 48
 TABLES = {"val": predictions(split="val", seed=1), "test": predictions()}
 
 
+def of_clips(released, folder, **about):
+    """Release a network of clips with random weights, as if tested on a data set."""
+    return release_on(released[2], folder, image_size=SIZE, tables=TABLES, title=folder.name, **about)
+
+
 @pytest.fixture
 def resnet(released, tmp_path):
     torch.manual_seed(0)
-    return release_on(
-        released[2],
+    return of_clips(
+        released,
         tmp_path / "resnet",
-        title="3D",
         model="r3d_18_se",
         network=VideoResNet3D(attention="se", after=[1]).eval(),
         options={"after": [1]},
-        image_size=SIZE,
         frames=4,
         stride=2,
-        tables=TABLES,
     )
 
 
 @pytest.fixture
 def asrid(released, tmp_path):
     torch.manual_seed(0)
-    return release_on(
-        released[2],
+    return of_clips(
+        released,
         tmp_path / "asrid",
-        title="ASRID",
         model="asrid_dyn_mix",
         network=ASRID(mix=True, strength=0.2, layers=1).eval(),
         options={"layers": 1},
-        image_size=SIZE,
         frames=6,
-        tables=TABLES,
     )
 
 
@@ -94,6 +94,31 @@ def test_a_clip_is_scored_as_by_its_network_on_crops_of_the_test(resnet, asrid, 
     for opinion in (by_resnet, by_asrid):
         assert not opinion.outside
         assert Image.open(tmp_path / "out" / opinion.explanation).size == (SIZE, SIZE)
+
+
+def test_a_timesformer_is_built_for_its_size_and_shows_which_pixels_count(released, clip, tmp_path):
+    torch.manual_seed(0)
+    sizes = {"frames": 4, "depth": 1, "width": 32, "heads": 1}
+    detector = of_clips(
+        released,
+        tmp_path / "timesformer",
+        model="timesformer",
+        network=TimeSformer(image_size=SIZE, **sizes).eval(),
+        options=sizes,
+        frames=4,
+        stride=5,
+    )
+    file, face = clip
+    asked = [load_tested(tmp_path / "timesformer" / CARD)]
+    found = Examiner(asked, TileFinder(), tmp_path / "out").examine(file, "a")
+    (opinion,) = found.people[0].opinions
+    still = np.stack([np.asarray(fit_square(face, SIZE))] * 4)
+    assert opinion.moments[0].score == pytest.approx(detector.scores([still])[0], abs=0.02)
+    _, strength = asked[0].explain(still)
+    batch = detector.batch([still]).requires_grad_()
+    (gradient,) = torch.autograd.grad(detector.network(batch)[0, 1], batch)
+    assert strength.shape == (SIZE, SIZE)
+    assert strength.max() == pytest.approx(gradient.abs().max().item(), rel=1e-4)
 
 
 def test_of_a_picture_a_network_of_clips_says_nothing(resnet, released, tmp_path):

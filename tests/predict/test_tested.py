@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from faces_on_black import SIZE, TileFinder, on_black, release_on, usual
 from sklearn.metrics import roc_auc_score
+from torchvision.transforms import v2
 
 from course_utils.data.datasets import PictureDataset
 from course_utils.data.faces import square_crop
@@ -11,6 +12,7 @@ from course_utils.data.pictures import fit_square, open_rgb
 from course_utils.detectors import score_pictures
 from course_utils.errors import CourseError
 from course_utils.models.mesonet import Meso4
+from course_utils.predict.framing import framing_of
 from course_utils.predict.tested import CARD, find_cards, load_tested
 from course_utils.predictions import predictions_table
 
@@ -113,3 +115,19 @@ def test_where_nothing_was_resized_in_the_test_the_same_pixels_are_cut_out(relea
     (told,) = card.reasons(TileFinder.name, crop[1:, 1:], longer)
     assert told == f"around it are {side - 1} pixels, and what was tested has {side}"
     assert card.scale(TileFinder.name, 3 * longer) == card.zoom[TileFinder.name]
+
+
+def test_who_was_shown_the_middle_of_pictures_is_shown_as_much_around_a_face(released, tmp_path):
+    picture = usual(released)
+    seen = np.asarray(v2.CenterCrop(picture.width // 2)(picture))
+    framing = framing_of(released[2], [TileFinder()], middle=0.5)
+    card = release_on(released[2], tmp_path, framing=framing, image_size=len(seen)).card
+    assert card.side == len(seen)
+    assert card.zoom[TileFinder.name] == pytest.approx(released[0].card.zoom[TileFinder.name] / 2, rel=0.02)
+    around = np.asarray(on_black(picture, (50, 70)))
+    (face,) = TileFinder().detect(around)
+    longer = float(max(face.box[2:] - face.box[:2]))
+    x, y, length = square_crop(face.box, *around.shape[1::-1], scale=card.scale(TileFinder.name, longer))
+    crop = around[y : y + length, x : x + length]
+    assert np.array_equal(crop, seen)
+    assert card.reasons(TileFinder.name, crop, longer) == []
