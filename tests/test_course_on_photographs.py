@@ -15,16 +15,11 @@ with_solutions = pytest.mark.skipif(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)  # Xception, four times, and some processors train four pictures a second
-def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
+def test_the_notebooks_complete_on_the_photographs(photographs, tmp_path):
     few_rendered_pictures()  # of what photographs cannot be: scenes with boxes, forgeries with masks
-    datasets = {
-        "dataset": "assignment_fakes",
-        "fakes": "assignment_fakes",
-        "synthetic": "assignment_synthetic",
-        "training_pictures": 72,  # Xception takes most of the time
-    }
+    fewer = {"training_pictures": 72}  # Xception takes most of the time
     on_stills = [notebook for notebook in runnable() if notebook.number not in ("07", "10", "11", "12")]
-    folder = run(on_stills, "quick", datasets, out=tmp_path / "run", jobs=2)
+    folder = run(on_stills, "photographs", fewer, out=tmp_path / "run", jobs=2)
     entries = read_run(folder)["notebooks"]
     assert [one["state"] for one in entries] == ["completed"] * len(on_stills)
     light = [
@@ -38,9 +33,8 @@ def test_the_quick_notebooks_complete_on_the_photographs(photographs, tmp_path):
 @pytest.mark.timeout(900)
 def test_notebook_07_searches_photographs_of_all_people(photographs, tmp_path):
     few_rendered_pictures()  # of the clips
-    parameters = {"people": "lfw", "photographs_each": 4, "zoom": 1.7, "pretrained": "none"}
     notebook = [one for one in runnable() if one.number == "07"]
-    folder = run(notebook, "quick", parameters, out=tmp_path / "run")
+    folder = run(notebook, "photographs", {"pretrained": "none"}, out=tmp_path / "run")
     assert read_run(folder)["notebooks"][0]["state"] == "completed", read_run(folder)["notebooks"][0]["error"]
     results = json.loads((folder / notebook[0].name / "results.json").read_text())["results"]
     found = {row["name"]: row for row in results if row["dataset"] == "lfw"}

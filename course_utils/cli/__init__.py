@@ -71,7 +71,7 @@ def doctor(
 @app.command()
 def run(  # noqa: PLR0917 (typer takes each option as a parameter)
     numbers: Numbers = None,
-    profile: Annotated[str, typer.Option("--profile", help="tiny, quick or full.")] = "quick",
+    profile: Annotated[str, typer.Option("--profile", help="tiny, quick, photographs or full.")] = "quick",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A parameter, as key=value; repeatable."),

@@ -16,7 +16,7 @@ from course_utils.errors import CourseError
 DATASET_PARAMETERS = ("dataset", "fakes", "synthetic", "masked")
 """The parameters whose value is the name of a data set; a run prepares those before it starts."""
 
-PROFILES = ("tiny", "quick", "full")
+PROFILES = ("tiny", "quick", "photographs", "full")
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,8 @@ def choose(notebooks: list[Notebook], numbers: list[str]) -> list[Notebook]:
 def read_profiles() -> dict[str, dict[str, Any]]:
     """Read ``notebooks/profiles.yaml``: for each profile, `values` for all notebooks, or for one by number.
 
+    What a profile does not set, it has from the one that it `extends`.
+
     Raises:
         CourseError: the file is missing or is not of that form.
     """
@@ -140,7 +142,20 @@ def read_profiles() -> dict[str, dict[str, Any]]:
     profiles = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(profiles, dict) or set(profiles) != set(PROFILES):
         raise CourseError(f"{file}: expected the profiles {', '.join(PROFILES)} at the top level.")
-    return profiles
+    return {name: _extended(profile, profiles) for name, profile in profiles.items()}
+
+
+def _extended(profile: dict[str, Any], profiles: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if "extends" not in profile:
+        return profile
+    base = profiles[profile["extends"]]
+    both = [part.get("notebooks") or {} for part in (base, profile)]
+    notebooks = {
+        number: {name: value for part in both for name, value in part.get(number, {}).items()}
+        for number in {**both[0], **both[1]}
+    }
+    values = (base.get("values") or {}) | (profile.get("values") or {})
+    return base | profile | {"values": values, "notebooks": notebooks}
 
 
 def profile_values(profile: str, notebook: Notebook) -> dict[str, Any]:

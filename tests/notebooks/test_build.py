@@ -13,6 +13,7 @@ from course_utils.notebooks.catalogue import (
     Notebook,
     parameters,
     read_notebooks,
+    profile_values,
     read_profiles,
     set_parameters,
 )
@@ -90,6 +91,12 @@ def test_profiles_set_only_parameters_that_exist():
     declared = {name for notebook in notebooks for name in notebook.parameters}
     for profile in read_profiles().values():
         assert set(profile.get("values") or {}) <= declared
+
+
+def test_a_profile_has_the_values_of_the_one_that_it_extends():
+    nine = Notebook(SOURCES[8].with_suffix(".ipynb"), read_source(SOURCES[8]))
+    quick, photographs = (profile_values(name, nine) for name in ("quick", "photographs"))
+    assert photographs == quick | {"dataset": "assignment_fakes"}
 
 
 def test_ids_stay_when_a_cell_is_put_in_between(tmp_path):
