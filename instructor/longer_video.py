@@ -1,8 +1,11 @@
 """Run notebook 11 on more drawn people, for longer, and write ``reference_runs/11_video.json``.
 
 Run as ``python instructor/longer_video.py``; an hour a seed on two cores. Typed again, it goes on with the
-experiments that are missing.
+experiments that are missing. ``python instructor/longer_video.py 1 2`` runs these seeds, and keeps what the file
+holds of others.
 """
+
+import sys
 
 import yaml
 from longer import LongerRun, longer_run, numbers, write
@@ -55,20 +58,19 @@ def of_seed(seed: int, found: LongerRun) -> dict[str, object]:
 
 if __name__ == "__main__":
     prepared = draw_videos()
-    runs = []
-    for seed, experiments in EXPERIMENTS.items():
-        settings = {**SETTINGS, "dataset": prepared.name, "experiments": experiments, "seed": seed}
+    known = paths.read_json(paths.repository() / "reference_runs" / "11_video.json", missing={})
+    runs = {run["seed"]: run for run in known.pop("runs", [])}
+    for seed in map(int, sys.argv[1:] or EXPERIMENTS):
+        settings = {**SETTINGS, "dataset": prepared.name, "experiments": EXPERIMENTS[seed], "seed": seed}
         found = longer_run("11", settings, paths.build() / "longer_video" / f"seed_{seed}")
-        runs.append(of_seed(seed, found))
-        write(
-            "11_video",
-            {
-                "dataset": prepared.name,
-                "recipe": prepared.manifest.generate.model_dump(mode="json"),
-                "training_people": int(prepared.split("train")["target"].nunique()),
-                "compression": found.parameters["compression"],
-                **SETTINGS,
-                "runs": runs,
-            },
-        )
-        print(runs[-1], flush=True)
+        about = {
+            "dataset": prepared.name,
+            "recipe": prepared.manifest.generate.model_dump(mode="json"),
+            "training_people": int(prepared.split("train")["target"].nunique()),
+            "compression": found.parameters["compression"],
+            **SETTINGS,
+        }
+        runs = (runs if about == known else {}) | {seed: of_seed(seed, found)}
+        known = about
+        write("11_video", about | {"runs": [runs[number] for number in sorted(runs)]})
+        print(runs[seed], flush=True)
