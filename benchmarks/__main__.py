@@ -1,6 +1,8 @@
-"""Run the benchmarks: `python -m benchmarks [NAME ...]`, `course bench` or `make bench`."""
+"""Run the benchmarks: `python -m benchmarks [NAME ...] [--gpu]`, `course bench` or `make bench`."""
 
 import argparse
+import datetime
+import platform
 import tempfile
 from pathlib import Path
 
@@ -23,24 +25,49 @@ from benchmarks import (
     worlds,
 )
 from benchmarks.pictures import training_pictures
-from course_utils import paths
+from course_utils import doctor, paths
 from course_utils.models.simplenet import SimpleNet
+from course_utils.notebooks.run import commit
 from course_utils.training.precision import choose
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast things are.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; all by default")
-    names = parser.parse_args().names or list(BENCHMARKS)
+    parser.add_argument("--gpu", action="store_true", help=f"on the GPU: {', '.join(ON_GPU)}")
+    given = parser.parse_args()
+    names = given.names or list(ON_GPU if given.gpu else BENCHMARKS)
     if unknown := set(names) - set(BENCHMARKS):
         parser.error(f"no benchmark {min(unknown)!r}; there are {', '.join(BENCHMARKS)}")
-    results = []
+    if given.gpu and not torch.cuda.is_available():
+        parser.error("there is no GPU here that torch can use; `course doctor` says what there is")
+    results, about = [], machine()
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             lines, title = BENCHMARKS[name](Path(folder))
-        results += lines
-        show(lines, f"{title}, {torch.get_num_threads()} threads")
-    paths.write_json(paths.build() / "bench.json", results)
+        show(lines, title)
+        results += [{"benchmark": name, **line} for line in lines]
+        paths.write_json(paths.build() / "bench.json", {**about, "results": results})
+    show(results, "\n".join(f"{key}: {value}" for key, value in about.items()))
+
+
+def machine() -> dict[str, str | int | None]:
+    """Return on what is measured."""
+    facts = {fact.name: fact.value for fact in doctor.examine()}
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": commit(),
+        "processor": _processor(),
+        **{name: facts[name] for name in ("device", "precision", "memory", "system", "packages")},
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text(encoding="utf-8").splitlines() if described.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def train_simplenet(folder: Path) -> tuple[list[dict], str]:
@@ -76,6 +103,7 @@ BENCHMARKS = {
     "asrid": asrid.measure,
     "predict": examined.measure,
 }
+ON_GPU = ("simplenet", "explanations", "attention", "video", "video_training", "asrid")
 
 
 def show(results: list[dict], title: str) -> None:

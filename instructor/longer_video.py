@@ -1,7 +1,7 @@
 """Run notebook 11 on more drawn people, for longer, and write ``reference_runs/11_video.json``.
 
-Run as ``python instructor/longer_video.py``; an hour a seed on two cores. Typed again, it goes on with what is
-missing. ``python instructor/longer_video.py 1 2`` runs two seeds, and keeps what the file has of the other.
+Run as ``python instructor/longer_video.py``; an hour a seed on two cores. Typed again, it goes on with what
+is missing. ``python instructor/longer_video.py 1 2`` runs two seeds and keeps what the file has of the other.
 """
 
 import sys

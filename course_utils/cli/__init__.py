@@ -242,11 +242,15 @@ def test(slow: Annotated[bool, typer.Option("--slow", help="The long tests inste
 
 
 @app.command()
-def bench() -> None:
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks; all by default.")] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Those that use a GPU, on it.")] = False,
+) -> None:
     """Measure speed against plain code, print a table, and write build/bench.json."""
     if not (paths.repository() / "benchmarks").is_dir():
         raise CourseError("A student release holds no benchmarks.")
-    _hand_over([sys.executable, "-m", "benchmarks"])
+    command = [sys.executable, "-m", "benchmarks", *(names or []), *(["--gpu"] if gpu else [])]
+    _hand_over(command, **({} if gpu else {"CUDA_VISIBLE_DEVICES": ""}))
 
 
 def _hand_over(command: list[str], **environment: str) -> None:
