@@ -202,7 +202,10 @@ def load_tested(file: Path) -> TestedDetector:
         )
     if card.model not in MODELS:
         raise CourseError(f"{file} is of a model {card.model!r} that this version of the course has not.")
-    network = MODELS[card.model].build_for(card.image_size, **card.options)
+    try:
+        network = MODELS[card.model].build_for(card.image_size, **card.options)
+    except TypeError as error:
+        raise CourseError(f"{file}: {card.model} cannot be built with these options: {error}") from error
     load_weights(weights, network)
     return TestedDetector(card, network)
 

@@ -61,6 +61,7 @@ def test_other_weights_are_not_those_of_the_card(released, tmp_path):
         ({"model": "gpt"}, "model 'gpt'"),
         ({"weights": "../../etc/passwd"}, "passwd is not there"),
         ({"form": 2}, "form"),
+        ({"options": {"colour": "red"}}, r"meso4 cannot be built with these options: .*colour"),
         ({"surprise": 1}, "surprise"),
     ],
 )
