@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.stats import binomtest, norm, t
 
 from course_utils.errors import CourseError
-from course_utils.predictions import labels_and_scores, metrics
+from course_utils.predictions import labels_and_scores
 
 # Below this an interval drawn over groups says more about the few groups than about the model.
 FEWEST_GROUPS = 8
@@ -154,25 +154,6 @@ def compare_means(values: Mapping[str, np.ndarray], groups: pd.Series, measure: 
     """
     (first, one), (second, other) = values.items()
     return Comparison(first, second, mean_interval(np.asarray(one) - np.asarray(other), groups), measure)
-
-
-def per_method(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Return a row a manipulation method, then ``all``: each method's fakes against all the reals.
-
-    Columns: the counts ``real`` and ``fake``, what `metrics` gives, and the bounds of the AUROC's interval,
-    ``auroc_low`` and ``auroc_high``.
-    """
-    real = table["label"] == 0
-    parts = {
-        method: table[real | (table["method"] == method)] for method in sorted(set(table["method"][~real]))
-    }
-    rows = {}
-    for name, part in {**parts, "all": table}.items():
-        fakes = int(part["label"].sum())
-        interval = auroc_interval(part)
-        rows[name] = {"real": len(part) - fakes, "fake": fakes, **metrics(part, threshold)}
-        rows[name] |= {"auroc_low": interval.low, "auroc_high": interval.high}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
 
 def across_datasets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

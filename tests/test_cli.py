@@ -32,7 +32,10 @@ def test_every_command_has_help(command):
         (["run", "77"], "There is no notebook '77'. There are: 01_build_the_dataset"),
         (["run", "01", "--set", "epochs"], "expected key=value"),
         (["run", "01", "--set", "epoch=1"], "parameter epoch"),
-        (["run", "01", "--profile", "fast"], "There is no profile 'fast'. There are: tiny, quick, photographs, full"),
+        (
+            ["run", "01", "--profile", "fast"],
+            "There is no profile 'fast'. There are: tiny, quick, photographs",
+        ),
         (["run", "01", "--set", "dataset=lfw"], "lfw holds only real ones"),
         (["report", "/nowhere"], "is no run"),
         (["nonsense"], "nonsense"),

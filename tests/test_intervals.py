@@ -13,7 +13,6 @@ from course_utils.intervals import (
     compare,
     compare_means,
     mean_interval,
-    per_method,
     random_classifier,
 )
 
@@ -138,16 +137,6 @@ def test_means_are_compared_in_pairs():
     assert found.difference.high - found.difference.low < (alone.high - alone.low) / 10
     same = compare_means({"one": one, "other": one[::-1]}, groups, "mAP")
     assert "are not told apart" in str(same)
-
-
-def test_each_method_is_set_against_all_reals():
-    table = predictions()
-    found = per_method(table, 0.5)
-    assert list(found.index) == ["Deepfakes", "FaceSwap", "all"]
-    assert list(found["real"]) == [60, 60, 60]
-    assert found["fake"]["all"] == found["fake"]["Deepfakes"] + found["fake"]["FaceSwap"] == 40
-    part = table[table["method"].isin(["original", "FaceSwap"])]
-    assert found["auroc"]["FaceSwap"] == pytest.approx(roc_auc_score(part["label"], part["score"]))
 
 
 def test_guessers_fill_a_band_around_the_diagonal():

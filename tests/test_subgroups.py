@@ -4,7 +4,7 @@ import pytest
 from predicted import predictions
 
 from course_utils.errors import CourseError
-from course_utils.subgroups import differences_by_chance, errors_by
+from course_utils.subgroups import errors_by
 
 
 def people(wrong_in_b: float = 0.0, pictures: int = 4, count: int = 40, seed: int = 0) -> pd.DataFrame:
@@ -66,42 +66,6 @@ def test_a_subgroup_of_one_class_has_no_rate_of_the_other():
     table = table[(table["tone"] == "a") | (table["label"] == 1)]
     found = errors_by(table, "tone", 0.5).set_index(["subgroup", "error"]).loc[("b", "false positive rate")]
     assert np.isnan(found["rate"]) and found["pictures"] == 0
-
-
-def test_a_difference_that_is_there_is_found_and_one_that_is_not_is_rarely():
-    found = differences_by_chance(people(0.4, count=120), "tone", 0.5).set_index("error")
-    assert (found["p_value"] < 0.01).all()
-    assert found["gap"]["error rate"] == pytest.approx(0.3, abs=0.1)
-    assert found["groups"].eq(120).all()
-    p_values = [
-        differences_by_chance(people(0.1, count=20, seed=seed), "tone", 0.5)["p_value"].iloc[0]
-        for seed in range(60)
-    ]
-    assert np.mean(np.array(p_values) <= 0.05) <= 0.13
-    assert 0.35 < np.mean(p_values) < 0.7
-
-
-def test_pictures_of_one_person_are_not_counted_as_many():
-    """The same people, of whom all pictures go wrong or none: as uncertain as one picture each."""
-    one = people(0.3, pictures=2)
-    one["score"] = np.repeat(one["score"].to_numpy()[::2], 2)
-    one["label"] = 0
-    many = one.loc[one.index.repeat(20)]
-    results = [differences_by_chance(table, "tone", 0.5).iloc[0] for table in (one, many)]
-    assert results[0]["p_value"] == results[1]["p_value"]
-    assert results[0]["gap"] == pytest.approx(results[1]["gap"])
-
-
-def test_a_group_in_two_subgroups_cannot_be_dealt_out():
-    table = people().assign(tone=lambda t: np.arange(len(t)) % 2)
-    assert len(errors_by(table, "tone", 0.5)) == 9
-    with pytest.raises(CourseError, match=r"group 0 has rows in 2 subgroups of tone"):
-        differences_by_chance(table, "tone", 0.5)
-
-
-def test_a_class_that_is_missing_has_no_test():
-    found = differences_by_chance(people().query("label == 1"), "tone", 0.5)
-    assert list(found["error"]) == ["error rate", "miss rate"]
 
 
 def test_a_column_that_is_not_there_is_named():

@@ -32,13 +32,6 @@ def all_methods(
     return _by_split(_chosen(samples, methods, compression))
 
 
-def one_method(
-    samples: pd.DataFrame, method: str, *, compression: str | None = None
-) -> dict[str, pd.DataFrame]:
-    """Return originals and the fakes of `method` alone in each split; see `all_methods`."""
-    return all_methods(samples, methods=[method], compression=compression)
-
-
 def leave_one_out(
     samples: pd.DataFrame,
     method: str,

@@ -3,7 +3,7 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from course_utils.data.protocols import all_methods, leave_one_out, one_method, part_of_training
+from course_utils.data.protocols import all_methods, leave_one_out, part_of_training
 from course_utils.data.samples import sample_table
 from course_utils.errors import CourseError
 
@@ -45,7 +45,7 @@ def test_the_papers_four_methods_at_one_quality(samples):
 
 
 def test_one_method_comes_with_the_originals_in_every_split(samples):
-    for table in one_method(samples, "FaceSwap", compression="c23").values():
+    for table in all_methods(samples, methods=["FaceSwap"], compression="c23").values():
         assert methods_in(table) == {"FaceSwap"}
         assert table["label"].value_counts().to_dict() == {0: 6, 1: 6}
 
@@ -63,10 +63,10 @@ def test_the_method_left_out_is_seen_in_test_alone(samples, method):
     ("protocol", "words"),
     [
         (
-            lambda s: one_method(s, "Faceswap"),
+            lambda s: all_methods(s, methods=["Faceswap"]),
             "no method 'Faceswap'; it has Deepfakes, Face2Face, FaceShifter",
         ),
-        (lambda s: one_method(s, "original"), "no method 'original'; it has Deepfakes"),
+        (lambda s: all_methods(s, methods=["original"]), "no method 'original'; it has Deepfakes"),
         (lambda s: leave_one_out(s, "Celeb"), "no method 'Celeb'; it has Deepfakes"),
         (lambda s: all_methods(s, methods=["A", "FaceSwap", "B"]), "no method 'A', 'B'; it has"),
         (lambda s: all_methods(s, compression="raw"), "no compression 'raw'; it has c23, c40"),
@@ -74,7 +74,7 @@ def test_the_method_left_out_is_seen_in_test_alone(samples, method):
         (lambda s: all_methods(s[s["label"] == 1]), "leaves no original in train"),
         (lambda s: all_methods(s[s["label"] == 0]), "leaves no fake in train"),
         (lambda s: all_methods(s[s["split"] != "val"]), "leaves no original and no fake in val"),
-        (lambda s: one_method(s[s["label"] == 0], "FaceSwap"), "it has none at all"),
+        (lambda s: all_methods(s[s["label"] == 0], methods=["FaceSwap"]), "it has none at all"),
         (lambda s: all_methods(s.assign(video="")), "pictures that belong to no video"),
     ],
 )
