@@ -11,6 +11,8 @@ from course_utils.intervals import Interval
 from course_utils.notebooks.catalogue import choose
 from course_utils.notebooks.run import read_run, run, runnable
 
+LONGEST_CELL = 24 * 3600.0  # seconds: a cell that trains five networks may take hours
+
 
 @dataclass(frozen=True)
 class LongerRun:
@@ -39,7 +41,7 @@ def longer_run(number: str, settings: dict[str, Any], out: Path, profile: str = 
         RunError: the notebook did not complete.
     """
     if not _completed(out, settings):
-        run(choose(runnable(), [number]), profile, settings, out=out)
+        run(choose(runnable(), [number]), profile, settings, out=out, cell_timeout=LONGEST_CELL)
     about = read_run(out)
     (notebook,) = about["notebooks"]
     if notebook["state"] != "completed":

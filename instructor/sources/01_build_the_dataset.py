@@ -3,7 +3,7 @@
 #   course:
 #     title: Build the dataset
 #     question: What can a detector learn from a set of real and fake faces, and how can the set itself mislead it?
-#     chapter: assignment, chapter 2; CVCS report, section 2; video paper, section IV
+#     chapter: assignment, chapter 2; Govi et al. 2022, section 2; Das et al. 2021, section IV
 #     minutes: 2
 #     hours: 3
 #     needs: []

@@ -3,7 +3,7 @@
 #   course:
 #     title: Classical detectors
 #     question: What do detectors without a network find, and how would we know that it is anything?
-#     chapter: govi, section 5.2
+#     chapter: Govi et al. 2022, section 5.2
 #     minutes: 1
 #     hours: 4
 #     needs: []

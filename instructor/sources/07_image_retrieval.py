@@ -3,7 +3,7 @@
 #   course:
 #     title: "Image retrieval: which pictures are most like this one"
 #     question: What does a search by similarity find, and does it find what was meant?
-#     chapter: govi 2022, section 4
+#     chapter: Govi et al. 2022, section 4
 #     minutes: 1
 #     hours: 4
 #     needs: []

@@ -3,7 +3,7 @@
 #   course:
 #     title: Head detection, and a data set cropped to heads
 #     question: What does a detector of heads find that a detector of faces misses, and what does cropping do to data?
-#     chapter: govi, section 3
+#     chapter: Govi et al. 2022, section 3
 #     minutes: 2
 #     hours: 4
 #     needs: []

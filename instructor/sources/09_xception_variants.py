@@ -3,7 +3,7 @@
 #   course:
 #     title: Xception variants
 #     question: What do wider filters and fewer blocks buy, and what may a table of nine trainings say about it?
-#     chapter: govi 5.3–5.4
+#     chapter: Govi et al. 2022, sections 5.3 and 5.4
 #     minutes: 1
 #     hours: 4
 #     needs: []

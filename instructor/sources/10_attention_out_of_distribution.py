@@ -3,7 +3,7 @@
 #   course:
 #     title: Attention maps, an autoencoder, and what is out of distribution
 #     question: Can a detector that has never seen a fake tell one by where a face recogniser looks?
-#     chapter: santoro 2024
+#     chapter: Santoro 2024
 #     minutes: 2
 #     hours: 4
 #     needs: []

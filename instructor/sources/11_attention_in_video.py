@@ -3,7 +3,7 @@
 #   course:
 #     title: Attention in video models
 #     question: Which attention helps to detect forged videos, where in the network, and does a video network use time at all?
-#     chapter: das 2021
+#     chapter: Das et al. 2021
 #     minutes: 2
 #     hours: 4
 #     needs: []

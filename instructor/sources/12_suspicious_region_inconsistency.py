@@ -3,7 +3,7 @@
 #   course:
 #     title: Suspicious regions that do not fit together (ASRID)
 #     question: What is a loss of 0.45 worth, which parts of a detector earn it, and what does a single training run show?
-#     chapter: wang, guo, zhang
+#     chapter: Wang, Guo & Zhang
 #     minutes: 2
 #     hours: 4
 #     needs: []

@@ -3,7 +3,7 @@
 #   course:
 #     title: "Capstone: examine any picture or clip"
 #     question: Somebody shows you a picture. What may you say about it?
-#     chapter: govi 2022, sections 1 and 6; santoro 2024, section 4
+#     chapter: Govi et al. 2022, sections 1 and 6; Santoro 2024, section 4
 #     minutes: 1
 #     hours: 5
 #     needs: []
