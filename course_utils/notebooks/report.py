@@ -46,7 +46,7 @@ def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
         out: the folder of the site.
         public: leave out every picture that may show samples of a data set that may not be shown, and list what
             was left out. Of a notebook that worked with such a data set, or of which nobody knows what it worked
-            with, figures of numbers alone stay.
+            with, figures of numbers alone stay. Folders of this machine are called by what they are for.
 
     Raises:
         CourseError: `run_folder` is not the folder of a run.
@@ -164,8 +164,22 @@ class _Site:
         """Write a page, named relative to the folder; all text in it is escaped."""
         top = "../" * page.count("/")
         text = _templates().get_template(template).render(top=top, **self.known, **content)
+        if self.known["public"]:
+            text = _without_folders(text)
         (self.folder / page).write_text(text, encoding="utf-8")
         return self.folder / page
+
+
+def _without_folders(text: str) -> str:
+    """Call the folders of this machine, whose names may tell of its owner, by what they are for."""
+    folders = {paths.build(): "BUILD", paths.repository(): "COURSE", Path.home(): "HOME"}
+    folders |= {root: "CACHE" for root in paths.cache_roots()}
+    if root := paths.data_root():
+        folders[root] = "COURSE_DATA_ROOT"
+    for folder in sorted(folders, key=lambda one: len(one.parts), reverse=True):  # the inner ones first
+        if folder != Path(folder.anchor):
+            text = re.sub(rf"{re.escape(html.escape(str(folder)))}(?![\w-])", folders[folder], text)
+    return text
 
 
 def _notebooks(run: dict[str, Any], run_folder: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -217,6 +218,20 @@ def test_in_public_no_picture_slips_through(tmp_path, cell):
     index = write_report(run, tmp_path / "site", public=True)
     assert not shows_red(tmp_path / "site")
     assert 'href="notebooks/04_y.html#figure-1"' in index.read_text(encoding="utf-8")
+
+
+def test_in_public_no_folder_of_this_machine_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_ROOT", str(tmp_path / "owner & co"))
+    said = f"data root {paths.data_root()}\nfiles in {paths.build()}/runs/r\nfrom {paths.repository()}/course_utils"
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("stream", text=said)])
+    run = write_run(tmp_path / "run", [], nbformat.v4.new_notebook(cells=[cell]))
+    page = Path("notebooks/04_y.html")
+    write_report(run, tmp_path / "own")
+    assert "owner &amp; co" in (tmp_path / "own" / page).read_text()
+    write_report(run, tmp_path / "public", public=True)
+    text = (tmp_path / "public" / page).read_text()
+    assert str(paths.repository()) not in text and "owner" not in text
+    assert "data root COURSE_DATA_ROOT\nfiles in BUILD/runs/r\nfrom COURSE/course_utils" in text
 
 
 def test_in_public_text_that_speaks_of_data_stays(tmp_path):
