@@ -5,8 +5,11 @@ the trainings that are missing.
 """
 
 from longer import longer_run, write
+from scipy.stats import entropy
 
 from course_utils import paths
+from course_utils.data import protocols
+from course_utils.data.prepare import load_dataset
 from course_utils.history import read_history
 
 SETTINGS = {"experiments": "ablation", "repeats": 3, "epochs": 4}
@@ -21,7 +24,12 @@ if __name__ == "__main__":
         results = {name: round(value, 4) for name, value in row.items() if name.endswith(ENDINGS)}
         curves = {name: [round(value, 4) for value in getattr(history, name)] for name in CURVES}
         runs.append({"system": row["system"], "seed": row["seed"], **results, "curves": curves})
+    samples = load_dataset(found.parameters["dataset"]).samples
+    kept = {name: found.parameters[name] for name in ("methods", "compression")}
+    videos = protocols.all_methods(samples, **kept)["test"].drop_duplicates(["method", "video"])
+    shares = videos["label"].value_counts(normalize=True)
     parameters = ("dataset", "methods", "compression", "clip_frames")
     parameters += ("image_size", "epochs", "batch_size", "repeats")
     content = {name: found.parameters[name] for name in parameters}
-    write("12_asrid", content | found.about | {"runs": runs})
+    content |= {**found.about, "constant_test_loss": round(float(entropy(shares)), 4)}
+    write("12_asrid", content | {"runs": runs})

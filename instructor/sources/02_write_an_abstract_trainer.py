@@ -19,8 +19,8 @@
 # **The lesson in one sentence.** A training loop is twenty lines, and most mistakes in it do not crash: they
 # draw a curve that looks like a property of the model.
 #
-# The figure that will show it is three pairs of curves, each from a loop with one mistake in it. You will say
-# which is which.
+# The figure that will show it is four pairs of curves: one loop is right, and three have one mistake each. You will
+# say which is which.
 #
 # | | |
 # |---|---|

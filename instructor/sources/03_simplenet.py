@@ -221,7 +221,7 @@ caption = plots.plot_history([fakes_run])
 # <!-- BEGIN SOLUTION -->
 # Training loss below ln 2 and falling means that the network fits its training pictures. If validation loss turns
 # upwards while training loss goes on falling, the network remembers pictures rather than learning what fakes have in
-# common: seventeen million weights against some hundreds of pictures make that easy. Then more data comes first, or
+# common: millions of weights (17 at 256², 2.7 at 128²) against some hundreds of pictures make that easy. Then more data comes first, or
 # augmentation, or fewer weights; more epochs would widen the gap. If instead both curves are still at ln 2, nothing
 # was learnt yet, and the learning rate or the number of epochs comes first. The published run saw the former: a
 # steady rise in training and a jump of the validation loss in the third epoch.
@@ -544,7 +544,7 @@ report("SimpleNet on composites", fakes, fakes_table, published)
 # <!-- BEGIN SOLUTION -->
 # A generated face has no seam and no second skin tone, so what betrays composites is missing. What is left is fine:
 # the spectrum that upsampling leaves, odd ears, hair and backgrounds. Small kernels could see the former, but with
-# some hundreds of pictures and seventeen million weights I expect the network to stay near 50 %.
+# some hundreds of pictures and millions of weights I expect the network to stay near 50 %.
 # <!-- END SOLUTION -->
 
 # %%
@@ -629,7 +629,7 @@ caption = plots.plot_random_classifier(synthetic_table)
 # <!-- BEGIN SOLUTION -->
 # (a) Its score does not depend on the picture. With equal classes its accuracy is 50 %, its ROC curve the diagonal, its
 # AUROC 0.5, each up to the luck of a finite test set. (b) The band's legend says between which AUROCs 95 % of guessers
-# fall; with about 120 pictures that is roughly 0.40 to 0.60. (c) If the curve leaves the band and the interval of
+# fall; with about a hundred pictures that is roughly 0.38 to 0.62. (c) If the curve leaves the band and the interval of
 # AUROC excludes 0.5, it is; if not, this run gives no evidence, which is not the same as evidence that it has learnt
 # nothing.
 # <!-- END SOLUTION -->
@@ -653,7 +653,8 @@ caption = plots.sample_grid([synthetic_test[i][0] for i in chosen], titles)
 # another seed. Before you look, order the changes by how much you expect them to matter: centring the pixel values
 # on zero, a ten times larger learning rate, a ten times smaller one, a quarter of the pictures, four times as many
 # epochs, half the image size. Then look at which rows stand on the dashed line, and at how far the seeds of one row
-# lie apart.
+# lie apart. These runs are on photographs and StyleGAN's faces at 256²; the star is this run, on its own pictures and at
+# its own size, and compares with no row.
 
 # %%
 reference_file = paths.repository() / "reference_runs" / "03_what_decides.json"
@@ -682,7 +683,8 @@ caption = plots.plot_seeds(
 # <!-- BEGIN SOLUTION -->
 # (a) To the eye many of the synthetic faces are hard to tell, and some are easy (backgrounds, ears, teeth), so 50 % is
 # less than a person achieves. (b) The same network on the same pictures is above chance in the first row, and stands
-# on the dashed line when the pixels are not centred or the learning rate is ten times larger: so it is not too simple.
+# on the dashed line when the learning rate is ten times larger, and in two of three seeds when the pixels are not
+# centred: so it is not too simple.
 # A training that never started looks exactly like a network that cannot. What the rows cannot decide is why the
 # published run stood at 0.50, since its pictures and preprocessing were others; and the seeds of one row lie so far
 # apart that a single run, either way, proves little. (c) Framing, background or sharpness of the two collections, or

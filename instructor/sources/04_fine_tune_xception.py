@@ -70,8 +70,9 @@ lesson = Lesson("04_fine_tune_xception")
 #
 # A convolution does two things at once: it looks at a neighbourhood, and it mixes channels. Xception ("extreme
 # Inception", Chollet 2017) does one after the other. A *depthwise* convolution looks at the neighbourhood, in each
-# channel by itself, with one k x k filter a channel. A *pointwise* convolution, 1 x 1, then mixes the channels. Two
-# thirds of Xception's layers are such pairs. How much cheaper is a pair than the convolution it replaces?
+# channel by itself, with one k x k filter a channel. A *pointwise* convolution, 1 x 1, then mixes the channels. Of the
+# 36 layers on Xception's main path, all but the first two are such pairs. How much cheaper is a pair than the convolution
+# it replaces?
 #
 # **Question 20 · separable-cost** (8 points, marked by checks, about 25 minutes)
 #
@@ -511,7 +512,7 @@ training = {
 print({split: len(prepared.split(split)) for split in ("train", "val", "test")})
 if head_epochs:
     freeze(model, but="fc")
-    head = train_detector(
+    train_detector(
         "xception_head",
         lambda: model,
         prepared,

@@ -389,7 +389,7 @@ caption = show_maps("simplenet", fakes, smooth, "SmoothGrad")
 #
 # <!-- BEGIN SOLUTION -->
 # (a) α says how much the score of class c rises, on average over all places, when map k grows; the ReLU keeps the places
-# where the weighted maps speak *for* the class. (b) Gained: regions instead of grain, and a map that differs between the
+# where the weighted maps speak *for* the class. (b) Gained: regions instead of grain, and a map that differs between
 # the classes. Lost: resolution, since the map is as coarse as the layer and only enlarged, and everything that speaks
 # against the class. SimpleNet's third convolution has a place for every 4 x 4 pixels (two poolings lie before it), 53 x 53
 # of them at 256² and 21 x 21 at 128², and each sees a neighbourhood of 46 pixels; Xception's last convolution has one for
@@ -823,7 +823,7 @@ for letter, one in zip(letters, wrong, strict=True):
 # positive with a few negative pixels (where all three channels are negative), and strong negative derivatives are lost.
 # B is *a sum over the channels*: derivatives keep their sign and partly cancel, so that strong negative pixels stand
 # beside strong positive ones, far more of them than in A, as fine as in O1. C is *no ReLU*: it is as coarse as O2, so it
-# is a Grad-CAM, and equals O2 wherever it is positive, but what speaks against the class is still there, in violet.
+# is a Grad-CAM, and has O2's shape wherever it is positive, but what speaks against the class is still there, in violet.
 # <!-- END SOLUTION -->
 
 # %% [markdown]

@@ -30,7 +30,7 @@
 #
 # Before networks learnt their own features, people chose them. Govi, Poppi and Marinelli, who later turn to Xception
 # (notebook 09), begin so: SIFT keypoints, a *codebook* of visual words, and a support vector machine or a random forest
-# on how often each word occurs. Nothing is trained but the last step, and a laptop does it all.
+# on how often each word occurs. Labels are used by the last step alone, and a laptop does it all.
 
 # %% tags=["parameters"]
 dataset = "rendered_fakes"  # "rendered_merged" is of the kind that the report made
@@ -604,8 +604,8 @@ caption = plots.plot_roc(tables)
 # (a) Read from the lines above: an accuracy beats the constant answer if its whole interval lies above that number; an
 # AUROC shows something if its interval excludes 0.5. With unequal classes the two may disagree: a detector that calls
 # everything fake has the constant answer's accuracy, whatever its ranking. (b) Those whose points lie outside the band,
-# often none: the order of the settings then is chance, and so is "prefers small C". The chosen one is the highest of some
-# thirty numbers that vary by chance, so its own chance is likely to have been good; on test it is drawn anew. (c) SIFT was
+# often none: the order of the settings then is chance, and so is "prefers small C". The chosen one is the highest of
+# twenty-one (machine) or seven (forest) numbers that vary by chance, so its own chance is likely to have been good; on test it is drawn anew. (c) SIFT was
 # made to find the same object again whatever the light, the scale and the camera: descriptors are divided by their
 # length, taken at the scale of a blob and of smoothed gradients, so fine noise, slight blur and the pattern of upsampling,
 # which betray fakes, are what it ignores. It looks at some dozens of places and not between them, and a swapped face has

@@ -465,7 +465,7 @@ def quality(judged, groups):
     )
 
 
-def record_published(what, found, samples, **context):
+def record_published(what, found, **context):
     """Record precision@1 and mAP of the four published combinations."""
     for name in published:
         for measure in ("precision@1", "mAP"):
@@ -521,7 +521,7 @@ def compare_searches(judged, groups):
 
 compare_searches(judged, pool["target"])
 record_published(
-    "same person", same_person, pool, dataset=people, edition=photographs.edition, split="all"
+    "same person", same_person, dataset=people, edition=photographs.edition, split="all"
 )
 
 # %% [markdown]
@@ -636,7 +636,6 @@ for moment, found in same_clip.items():
     record_published(
         f"same clip, {moment}",
         found,
-        asked,
         dataset=dataset,
         edition=clips.edition,
         compression=compression,

@@ -507,7 +507,7 @@ for title, run in (("phase 1", phase_1), ("phase 2", phase_2)):
 # (from 0) of the boxes that stay, the surest first. A box goes if it overlaps one that *stays* by more than `most`; an
 # overlap of exactly `most` is allowed. Use your `overlap`.
 #
-# A tiny input: three boxes in a row, A, B and C; A and B overlap by 0.6, B and C too, A and C by 0.3; scores 0.9, 0.8 and
+# A tiny input: three boxes in a row, A, B and C; A and B overlap by 0.6, B and C too, A and C by a third; scores 0.9, 0.8 and
 # 0.7. With `most` = 0.5, A drops B, and C stays: [0, 2]. That B would have dropped C does not matter, B is gone.
 #
 # <details><summary>Hint 1: the idea</summary>

@@ -995,7 +995,7 @@ except CourseError as error:
 # The report looks at row 8 again: the weights after epoch 24 have a test accuracy of .8668, those after epoch 8 of .8800,
 # "therefore one future purpose should be the addition of an early stopping method". Below, for each training of this run:
 # where your early stopping ends it, and the test accuracy of the epoch that val chose, of the last epoch, and of the epoch
-# that looks best *on test*.
+# that looks best *on test*. In the curves, does the epoch that is best on val also look best on test?
 
 
 # %%
@@ -1070,8 +1070,8 @@ print(
 # %% [markdown]
 # ## 8 · One training, or several
 #
-# A quick run trains each network for a few seconds and learns next to nothing. In the longer run the only difference between
-# dots of a kind is the seed: other first weights, other batches, other dropout. Before you look: if two trainings of the
+# A quick run trains each network for a few seconds and learns next to nothing. Where the longer run has several trainings of
+# a network, their only difference is the seed: other first weights, other batches, other dropout. Before you look: if two trainings of the
 # *same* network differ by 0.02, what may you say about two networks that differ by 0.02, each trained once?
 
 # %%
@@ -1109,6 +1109,7 @@ by_network = pd.DataFrame(
 ).groupby("network", sort=False)
 spread = by_network["AUROC"].agg(["mean", "min", "max"])
 within, between = (spread["max"] - spread["min"]).max(), spread["mean"].max() - spread["mean"].min()
+print("trainings of each:", dict(by_network.size()))
 print(f"largest distance between two seeds of one network: {within:.3f}")
 print(f"largest distance between the means of two networks: {between:.3f}")
 for kind in ("between_networks", "between_seeds"):
@@ -1151,3 +1152,5 @@ means.T.rename_axis("mean over seeds").style.format("{:.3f}")
 # - Accuracy, precision and recall of a row give the share of fakes in its test set, and whether the row is of one piece.
 # - What test chose, test cannot measure.
 # - Seeds and test groups are two kinds of chance. A difference has to be larger than both.
+#
+# Next: a detector that has never seen a fake.

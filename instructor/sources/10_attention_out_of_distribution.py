@@ -28,8 +28,8 @@
 # | you | about four hours |
 # | needs | nothing |
 #
-# All detectors so far were shown fakes, and learnt those. The next method makes other fakes. Santoro (2024) turns the
-# task round: learn what *real* faces look like, and suspect what is unlike them. His detector does not look at the face,
+# All detectors so far were shown fakes, and learnt those. Whoever forges next will use another method, and leave other
+# traces. Santoro (2024) turns the task round: learn what *real* faces look like, and suspect what is unlike them. His detector does not look at the face,
 # but at where a face recogniser looks: a vision transformer, trained to tell people apart, pays attention to some places
 # of a face. An autoencoder learns to draw such attention maps of real faces; a map that it draws badly is suspect.
 
