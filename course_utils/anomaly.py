@@ -20,7 +20,7 @@ from course_utils.data.splits import SPLITS
 from course_utils.errors import CourseError
 from course_utils.intervals import auroc_interval
 from course_utils.models.autoencoder import ConvolutionalAutoencoder
-from course_utils.predictions import predictions_table
+from course_utils.predictions import predictions_table, refuse_test
 
 NEIGHBOURS = 5
 EXPLAINED = 0.95  # of the variance of the reals, by the components that are kept
@@ -145,11 +145,7 @@ def threshold_on_reals(validation: pd.DataFrame, false_alarms: float = 0.05) -> 
     Raises:
         CourseError: the table is of the test split, or holds a fake.
     """
-    if (validation["split"] == "test").any():
-        raise CourseError(
-            "These predictions are of the test split. A threshold chosen on them would have seen the answers:"
-            " choose it on the split 'val'."
-        )
+    refuse_test(validation, "threshold")
     if validation["label"].any():
         raise CourseError(
             f"{int(validation['label'].sum())} of these predictions are of fakes. This threshold is chosen on"

@@ -6,12 +6,11 @@ is missing. ``python instructor/longer_video.py 1 2`` runs two seeds and keeps w
 
 import sys
 
-import yaml
 from longer import LongerRun, longer_run, numbers, write
 from more_people import draw
 
 from course_utils import paths
-from course_utils.data.prepare import PreparedDataset
+from course_utils.data.prepare import PreparedDataset, write_own
 from course_utils.intervals import auroc_interval, compare
 from course_utils.predictions import read_predictions
 
@@ -24,10 +23,7 @@ EXPERIMENTS = {0: "alone motion", 1: "alone", 2: "alone"}  # by seed
 def draw_videos() -> PreparedDataset:
     """Draw more talking heads, with a manifest by which a notebook finds them."""
     prepared = draw("rendered", pairs=PAIRS, seed=902)
-    manifest = prepared.manifest.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    file = paths.writable_cache() / "manifests" / f"{prepared.name}.yaml"
-    with paths.atomic_write(file) as temporary:
-        temporary.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+    write_own(prepared.manifest)
     return prepared
 
 

@@ -228,7 +228,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 @app.command()
 def lab() -> None:
-    """Open JupyterLab in the folder of the notebooks."""
+    """Open JupyterLab in the folder of the course."""
     _hand_over([sys.executable, "-m", "jupyterlab", str(paths.repository())])
 
 
@@ -257,7 +257,7 @@ def _hand_over(command: list[str], **environment: str) -> None:
     code = subprocess.run(
         command, cwd=paths.repository(), env=os.environ | environment, check=False
     ).returncode
-    raise typer.Exit(0 if code == 0 else 1)
+    raise typer.Exit(code if code in (0, 2) else 1)
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:

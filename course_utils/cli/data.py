@@ -63,6 +63,8 @@ def data_prepare(  # noqa: PLR0917 (typer takes each option as a parameter)
 
     if (name is None) == (folder is None):
         raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")
+    if folder and (splits or frames):
+        raise CourseError("--splits and --frames are of a data set with a manifest; --folder has neither.")
     with cluster.connected(scheduler):
         if folder:
             prepared = prepare_folder(folder, jobs=jobs)

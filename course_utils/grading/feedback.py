@@ -1,5 +1,6 @@
 """What students get back, and what the instructor sees of all of them on one page."""
 
+import contextlib
 import hashlib
 import re
 import statistics
@@ -81,7 +82,8 @@ def write_feedback(folder: Path, book: Gradebook, show_hidden: bool = False) -> 
     for old in sorted(place.glob("*/feedback.html")):
         if old not in written:
             old.unlink()
-            old.parent.rmdir()
+            with contextlib.suppress(OSError):  # somebody keeps something else there
+                old.parent.rmdir()
     return written
 
 

@@ -39,7 +39,7 @@ class Result(BaseModel):
     """What grading says of one student's answer to one question.
 
     Attributes:
-        student: the student's id, or the group's submission's folder name where the roster knows none.
+        student: the name of the submission, which the roster may know by the student's id.
         notebook: the notebook's name, such as ``03_simplenet``.
         key: hash of whatever the result depends on: the answer with its helpers, the question's checks, the
             environment, the assignment's seed. The same key is not graded again.

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from course_utils.grading.tables import Row, known_id, read_table, refuse, same_text
 
-COLUMNS = ("id", "name", "section", "group", "due", "extra time")
 MAX_ID_BYTES = 200  # it becomes the name of a folder
 DAY_FIRST = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y")
 SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::\d{2})?)?")

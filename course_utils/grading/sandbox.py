@@ -56,9 +56,12 @@ def _trouble() -> str:
     if sys.platform != "linux" or shutil.which("bwrap") is None:
         return "there is no command bwrap."
     with sandboxed([sys.executable, "-c", "pass"]) as command:
-        tried = subprocess.run(
-            command, capture_output=True, text=True, env={"PATH": os.defpath}, timeout=60, check=False
-        )
+        try:
+            tried = subprocess.run(
+                command, capture_output=True, text=True, env={"PATH": os.defpath}, timeout=60, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return "it did not start within 60 seconds."
     if tried.returncode == 0:
         return ""
     return tried.stderr.strip() or f"it ended with exit code {tried.returncode}."

@@ -31,7 +31,7 @@ MAX_PATH_BYTES = 1000
 LATEST = 250_000_000_000  # seconds; calendars end with the year 9999, file systems do not
 KEPT = {".ipynb", ".py", ".zip"}
 
-# "Ada Lovelace_12345_assignsubmission_file_", and the same without the last line when it is repacked.
+# "Ada Lovelace_12345_assignsubmission_file_", and the same without the last underscore when it is repacked.
 MOODLE = re.compile(r"(?P<student>.+_\d+)_assignsubmission_[a-z]+_?")
 # "lovelaceada_1234_56789_03_simplenet.ipynb", with LATE where it was.
 CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<user>\d+)_(?P<submission>\d+)_(?P<file>.+)")

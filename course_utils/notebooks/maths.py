@@ -47,7 +47,9 @@ def mathml(latex: str, display: Literal["block", "inline"]) -> str:
     for element in root.iter():
         if not MATHML.fullmatch(element.tag):
             element.tag = "mrow"
-        kept = {name: html.unescape(value) for name, value in element.attrib.items() if ATTRIBUTES.fullmatch(name)}
+        kept = {
+            name: html.unescape(value) for name, value in element.attrib.items() if ATTRIBUTES.fullmatch(name)
+        }
         element.attrib.clear()
         element.attrib.update(kept)
         element.text = html.unescape(element.text) if element.text else None

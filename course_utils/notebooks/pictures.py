@@ -1,4 +1,4 @@
-"""The pictures of an executed notebook: taken out of it into files, or left out where they may not be shown."""
+"""The pictures of an executed notebook: taken into files, or left out where they may not be shown."""
 
 import base64
 import io
@@ -69,8 +69,8 @@ def take_pictures(node: NotebookNode, name: str, pages: Path, *, numbers_alone: 
         node: the executed notebook, which is changed.
         name: the notebook's name; its pictures go into a folder of that name.
         pages: the folder of the notebooks' pages.
-        numbers_alone: leave out whatever is, or could hold, a picture and is not marked as a figure of numbers
-            alone (see `plots.style.show`): the notebook worked with pictures that may not be shown.
+        numbers_alone: leave out whatever is, or could hold, a picture and is not marked as a figure of
+            numbers alone (see `plots.style.show`): the notebook worked with pictures that may not be shown.
     """
     found: list[Picture] = []
     for cell in node.cells:
@@ -137,7 +137,12 @@ def _written(picture: Picture, kind: str, data: str, width: int | None, pages: P
     """Write a picture to its file, and return it with its place and size."""
     file = f"{picture.notebook}/{picture.number:02}.{ENDINGS[kind]}"
     content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
-    if kind == "image/png" and len(content) > HEAVY and not picture.numbers and (lighter := _as_jpeg(content)):
+    if (
+        kind == "image/png"
+        and len(content) > HEAVY
+        and not picture.numbers
+        and (lighter := _as_jpeg(content))
+    ):
         file, content = str(Path(file).with_suffix(".jpg")), lighter
     (pages / file).parent.mkdir(exist_ok=True)
     (pages / file).write_bytes(content)

@@ -44,17 +44,23 @@ def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
     Args:
         run_folder: the folder of the run.
         out: the folder of the site.
-        public: leave out every picture that may show samples of a data set that may not be shown, and list what
-            was left out. Of a notebook that worked with such a data set, or of which nobody knows what it worked
-            with, figures of numbers alone stay. Folders of this machine are called by what they are for.
+        public: leave out every picture that may show samples of a data set that may not be shown, and list
+            what was left out. Of a notebook that worked with such a data set, or of which nobody knows what it
+            worked with, figures of numbers alone stay. Folders of this machine are called by what they are for.
 
     Raises:
-        CourseError: `run_folder` is not the folder of a run.
+        CourseError: `run_folder` is not the folder of a run, or `out` holds notebooks that are no site's.
     """
     run = read_run(run_folder)
-    pages = out / "notebooks"
+    pages, style = out / "notebooks", out / "style.css"
+    if pages.exists() and not style.is_file():
+        raise CourseError(
+            f"{pages} is there already, and {out} is no earlier report. What is in it would be lost: give"
+            " another folder with --out."
+        )
     shutil.rmtree(pages, ignore_errors=True)
     pages.mkdir(parents=True)
+    shutil.copy(TEMPLATES / "site" / "style.css", style)  # first: by it a later report knows this folder
     notebooks = _notebooks(run, run_folder)
     executed = [notebook for notebook in notebooks if notebook["page"]]
     site = _Site(out, run=run, public=public)
@@ -88,7 +94,6 @@ def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
         left_out=left_out,
         reasons=reasons,
     )
-    shutil.copy(TEMPLATES / "site" / "style.css", out / "style.css")
     return index
 
 
@@ -198,7 +203,9 @@ def _notebooks(run: dict[str, Any], run_folder: Path) -> list[dict[str, Any]]:
                 "number": name[:2],
                 **{key: about.get(key, "") for key in ("title", "question", "chapter", "hours")},
                 "needs": about.get("needs", []),
-                **{key: entry.get(key) for key in ("state", "seconds", "peak_memory_mb", "error", "datasets")},
+                **{
+                    key: entry.get(key) for key in ("state", "seconds", "peak_memory_mb", "error", "datasets")
+                },
                 "page": f"notebooks/{name}.html" if executed else None,
                 "shown": [],
                 "results": results.get("results", []),
@@ -210,7 +217,7 @@ def _notebooks(run: dict[str, Any], run_folder: Path) -> list[dict[str, Any]]:
 
 
 def _why_not_shown(datasets: list[str] | None) -> str:
-    """Return why the pictures of a notebook that worked with `datasets` may not be shown; empty if they may."""
+    """Return why pictures of a notebook that worked with `datasets` may not be shown; empty if they may."""
     if datasets is None:
         return "the notebook did not complete: nobody knows what it worked with"
     kept_back = [name for name in datasets if not may_show(name)]
@@ -218,7 +225,7 @@ def _why_not_shown(datasets: list[str] | None) -> str:
 
 
 def _datasets(notebooks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the data sets that notebooks worked with: what to cite, their terms, and where they were used."""
+    """Return the data sets that notebooks worked with: what to cite, their terms, and where they are used."""
     used_in: dict[str, list[str]] = {}
     for notebook in notebooks:
         for name in notebook["datasets"] or []:

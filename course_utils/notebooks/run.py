@@ -55,7 +55,7 @@ def run(
 
     Args:
         notebooks: what to run, such as a choice from `runnable`.
-        profile: ``tiny``, ``quick`` or ``full``.
+        profile: one of `PROFILES`.
         settings: parameter values that go before the profile's, to those notebooks that declare them.
         out: the run's folder; by default a new one under ``build/runs/``.
         jobs: how many notebooks run side by side, the processor's cores shared between them, where no cluster
@@ -227,11 +227,12 @@ def execute_in_process(job: dict[str, Any], settings: dict[str, str]) -> dict[st
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(LONGEST_STEP)
             if cluster.cancelled():
-                # As Ctrl-C does, which reaches a process of this machine by itself: papermill ends its kernel.
+                # As Ctrl-C, which reaches a process of this machine by itself: papermill ends its kernel.
                 process.send_signal(signal.SIGINT)
                 process.wait()
     if not result.is_file():
-        return {"state": "failed", "error": f"the executing process ended without a result; see {log}"}
+        error = f"the executing process ended without a result; see {log}"
+        return {"state": "failed", "cell": None, "error": error}
     return json.loads(result.read_text(encoding="utf-8"))
 
 

@@ -12,8 +12,8 @@ from course_utils.notebooks.build import blank, build, question_of, read_source,
 from course_utils.notebooks.catalogue import (
     Notebook,
     parameters,
-    read_notebooks,
     profile_values,
+    read_notebooks,
     read_profiles,
     set_parameters,
 )

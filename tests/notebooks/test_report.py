@@ -1,4 +1,4 @@
-"""The report stands alone, says what is comparable, shows what was written as text, and keeps back photographs."""
+"""The report stands alone, says what is comparable, shows text as text, and keeps back photographs."""
 
 import base64
 import io
@@ -13,6 +13,7 @@ from PIL import Image
 from small_run import ALTERNATIVE, display, notebook, picture, write_run
 
 from course_utils import paths
+from course_utils.errors import CourseError
 from course_utils.notebooks.catalogue import read_notebooks
 from course_utils.notebooks.maths import with_mathml
 from course_utils.notebooks.pictures import take_pictures
@@ -189,14 +190,18 @@ HIDDEN = f"data:image/png;base64,{picture('red')}"
 @pytest.mark.parametrize(
     "cell",
     [
-        pytest.param(display({"image/png": picture("red"), "text/plain": "x"}), id="drawn without the course"),
+        pytest.param(
+            display({"image/png": picture("red"), "text/plain": "x"}), id="drawn without the course"
+        ),
         pytest.param(display({"image/jpeg": picture("red")}), id="another kind"),
         pytest.param(display({"image/gif": picture("red")}), id="a kind that is not known"),
         pytest.param(display({"image/svg+xml": f'<svg><image href="{HIDDEN}"/></svg>'}), id="in a drawing"),
         pytest.param(display({"text/html": f'<p><img src="{HIDDEN}"></p>'}), id="in HTML"),
         pytest.param(display({"text/html": f'<video src="{HIDDEN}"></video>'}), id="a clip"),
         pytest.param(display({"text/html": f'<p style="background: URL({HIDDEN})">x</p>'}), id="in a style"),
-        pytest.param(display({"text/html": f"<style>p {{ content: url({HIDDEN}) }}</style>"}), id="in a sheet"),
+        pytest.param(
+            display({"text/html": f"<style>p {{ content: url({HIDDEN}) }}</style>"}), id="in a sheet"
+        ),
         pytest.param(display({"text/html": f'<table background="{HIDDEN}"></table>'}), id="behind a table"),
         pytest.param(display({"text/html": f'<a href="{HIDDEN}">x</a>'}), id="behind a link"),
         pytest.param(display({"text/markdown": f"![x]({HIDDEN})"}), id="in Markdown"),
@@ -222,7 +227,8 @@ def test_in_public_no_picture_slips_through(tmp_path, cell):
 
 def test_in_public_no_folder_of_this_machine_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA_ROOT", str(tmp_path / "owner & co"))
-    said = f"data root {paths.data_root()}\nfiles in {paths.build()}/runs/r\nfrom {paths.repository()}/course_utils"
+    said = f"data root {paths.data_root()}\nfiles in {paths.build()}/runs/r\n"
+    said += f"from {paths.repository()}/course_utils"
     cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("stream", text=said)])
     run = write_run(tmp_path / "run", [], nbformat.v4.new_notebook(cells=[cell]))
     page = Path("notebooks/04_y.html")
@@ -282,3 +288,12 @@ def test_heavy_photographs_are_lighter_and_figures_of_numbers_as_they_are(tmp_pa
     assert [(tmp_path / one.file).read_bytes() for one in others] == [
         base64.b64decode(content) for content in contents[::-1]
     ]
+
+
+def test_a_folder_of_other_notebooks_is_not_made_a_site(a_run, tmp_path):
+    kept = tmp_path / "notebooks" / "mine.ipynb"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    with pytest.raises(CourseError, match="is no earlier report"):
+        write_report(a_run, tmp_path)
+    assert kept.read_text() == "mine"

@@ -60,9 +60,10 @@ def missing(browser):
     for address in browser.run("[...document.links].map(link => link.href)"):
         parts = urlsplit(address)
         file = Path(unquote(parts.path))
-        if parts.scheme != "file" or not file.is_file():
-            wrong.append(address)
-        elif parts.fragment and f'id="{unquote(parts.fragment)}"' not in file.read_text(encoding="utf-8"):
+        leads = parts.scheme == "file" and file.is_file()
+        if leads and parts.fragment:
+            leads = f'id="{unquote(parts.fragment)}"' in file.read_text(encoding="utf-8")
+        if not leads:
             wrong.append(address)
     return wrong
 
