@@ -20,6 +20,18 @@ from course_utils.paths import write_json
 Settings = Mapping[str, Any]
 
 
+def tables_asked(experiments: str, tables: Mapping[str, Any]) -> list[str]:
+    """Return the names of tables of experiments that stand in a parameter, apart by spaces.
+
+    Raises:
+        CourseError: there is no such table; says which there are.
+    """
+    asked = experiments.split()
+    if unknown := sorted(set(asked) - set(tables)):
+        raise CourseError(f"There are no experiments {', '.join(unknown)}. There are: {', '.join(tables)}.")
+    return asked
+
+
 def run_grid(
     grid: Mapping[str, Settings],
     experiment: Callable[[Settings, Path], Mapping[str, Any]],

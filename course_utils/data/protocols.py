@@ -50,6 +50,13 @@ def leave_one_out(
     return _by_split(chosen[~fake | in_place])
 
 
+def few_frames(samples: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return at most so many frames of each video, evenly far apart, or as many as it has."""
+    videos = samples.groupby(["method", "compression", "video"], dropna=False)
+    step = (videos["frame"].transform("size") / most).clip(lower=1)
+    return samples[(videos.cumcount() % step) < 1].reset_index(drop=True)
+
+
 def part_of_training(tables: dict[str, pd.DataFrame], share: float, seed: int = 0) -> dict[str, pd.DataFrame]:
     """Return the tables of a protocol with a share of the training groups, drawn at random, one at least.
 

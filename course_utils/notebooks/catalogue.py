@@ -48,7 +48,7 @@ class Notebook:
 
     @property
     def about(self) -> dict[str, Any]:
-        """The ``course`` metadata: title, minutes, hours, needs, source of the chapter."""
+        """The ``course`` metadata: title, minutes, hours, needs, after, source of the chapter."""
         return dict(self.node.metadata.get("course", {}))
 
     @property

@@ -45,8 +45,9 @@ def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
         run_folder: the folder of the run.
         out: the folder of the site.
         public: leave out every picture that may show samples of a data set that may not be shown, and list
-            what was left out. Of a notebook that worked with such a data set, or of which nobody knows what it
-            worked with, figures of numbers alone stay. Folders of this machine are called by what they are for.
+            what was left out. Of a notebook that worked with such a data set, or of which nobody knows what
+            it worked with, figures of numbers alone stay. Folders of this machine are called by what they are
+            for.
 
     Raises:
         CourseError: `run_folder` is not the folder of a run, or `out` holds notebooks that are no site's.

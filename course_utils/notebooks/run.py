@@ -95,7 +95,10 @@ class _Run:
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def all(self, notebooks: list[Notebook], values: dict[str, dict[str, Any]]) -> None:
-        """Run each notebook when those that it needs have completed; skip it when one of them has not."""
+        """Run each notebook when those that it needs have completed; skip it when one of them has not.
+
+        Those that it only comes `after` (it takes what they left, if they left something) have ended too.
+        """
         waiting = {notebook.name: notebook for notebook in notebooks}
         running: dict[Any, str] = {}
         with cluster.workers(self.jobs, gpu=self.gpu) as workers:
@@ -105,12 +108,15 @@ class _Run:
             while waiting or running:
                 room = max(workers.slots(), 1)
                 for name, notebook in list(waiting.items()):
+                    to_come = {one.number for one in notebooks if one.name not in self.entries}
                     needs = [one.name for one in notebooks if one.number in notebook.about.get("needs", [])]
                     ended = [self.entries[need]["state"] for need in needs if need in self.entries]
                     if any(state != "completed" for state in ended):
                         del waiting[name]
                         missing = f"needs {', '.join(needs)}, which did not complete"
                         self._finish(_entry(notebook, values[name], state="skipped", error=missing))
+                    elif to_come & set(notebook.about.get("after", [])):
+                        continue
                     elif len(ended) == len(needs) and len(running) < room:
                         del waiting[name]
                         self.tell(name, "running")

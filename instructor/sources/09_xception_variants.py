@@ -71,7 +71,7 @@ from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
 from course_utils.data.samples import class_balance
 from course_utils.errors import CourseError
-from course_utils.experiments import run_grid
+from course_utils.experiments import run_grid, tables_asked
 from course_utils.history import Run, read_history
 from course_utils.intervals import Interval, auroc_interval, compare, share_interval
 from course_utils.lesson import Lesson
@@ -750,12 +750,8 @@ EXPERIMENTS = {
     "excerpt": {name: ROWS[name] for name in list(ROWS) if name[0] in "136"} | COMBINED,
     "variants": {name: (True, name, "Adam", 0.001, 16, 20) for name in NETWORKS},
 }
-if unknown := sorted(set(experiments.split()) - set(EXPERIMENTS)):
-    raise CourseError(
-        f"There are no experiments {', '.join(unknown)}. There are: {', '.join(EXPERIMENTS)}."
-    )
 asked = {}
-for table in experiments.split():
+for table in tables_asked(experiments, EXPERIMENTS):
     asked |= EXPERIMENTS[table]
 grid = {}
 for seed in seeds:

@@ -80,8 +80,7 @@ from course_utils.data.datasets import PictureDataset, train_transform
 from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
 from course_utils.detectors import score_pictures
-from course_utils.errors import CourseError
-from course_utils.experiments import run_grid
+from course_utils.experiments import run_grid, tables_asked
 from course_utils.intervals import Interval, accuracy_interval, auroc_interval, compare
 from course_utils.lesson import Lesson
 from course_utils.models.timesformer import TimeSformer
@@ -667,12 +666,8 @@ COMMON = {
     "learning_rate": learning_rate,
     "seed": seed,
 }
-if unknown := sorted(set(experiments.split()) - set(TABLES)):
-    raise CourseError(
-        f"There are no experiments {', '.join(unknown)}. There are: {', '.join(TABLES)}."
-    )
 grid, about = {}, {}
-for table in experiments.split():
+for table in tables_asked(experiments, TABLES):
     for protocol, systems, methods in TABLES[table]:
         for system in systems:
             for method in methods:
@@ -729,13 +724,6 @@ def samples_of(protocol, method):
     return protocols.all_methods(prepared.samples, methods=chosen, compression=compression)
 
 
-def few_frames(table, most):
-    """Return at most so many frames of each video, evenly, for a detector of single frames."""
-    videos = table.groupby(["method", "compression", "video"], dropna=False)
-    step = (videos["frame"].transform("size") / most).clip(lower=1)
-    return table[(videos.cumcount() % step) < 1].reset_index(drop=True)
-
-
 @cache
 def clips_of(protocol, method, network, clip, split, order="as filmed"):
     """Return the clips (or single frames) of a split, as this network takes them."""
@@ -744,7 +732,8 @@ def clips_of(protocol, method, network, clip, split, order="as filmed"):
     training = split == "train"
     if network == "xception":
         augmentation = train_transform(side) if training else None
-        return PictureDataset(few_frames(table, of_clip), prepared.root, side, augmentation)
+        few = protocols.few_frames(table, of_clip)
+        return PictureDataset(few, prepared.root, side, augmentation)
     test_rule, read_size, padding = (
         ("chunks", side, 4) if network == "3d_resnet" else ("middle", side * 8 // 7, 0)
     )

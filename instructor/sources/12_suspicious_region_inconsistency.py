@@ -7,6 +7,7 @@
 #     minutes: 2
 #     hours: 4
 #     needs: []
+#     after: ["04", "10", "11"]
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -76,7 +77,7 @@ from course_utils.data.faces import find_detector
 from course_utils.data.prepare import load_dataset
 from course_utils.ensembles import mean_of_logits, stack
 from course_utils.errors import CourseError
-from course_utils.experiments import run_grid
+from course_utils.experiments import run_grid, tables_asked
 from course_utils.history import Run, read_history
 from course_utils.intervals import auroc_interval, compare, mean_interval
 from course_utils.lesson import Lesson
@@ -110,16 +111,7 @@ published = published_results()
 # %%
 prepared = load_dataset(dataset, frames=frames)
 whole = protocols.all_methods(prepared.samples, methods=methods, compression=compression)
-
-
-def evenly(table):
-    """Return `clip_frames` frames of each video, equally far apart, or as many as it has."""
-    of_videos = table.groupby(["method", "compression", "video"], dropna=False)
-    step = (of_videos["frame"].transform("size") / clip_frames).clip(lower=1)
-    return table[(of_videos.cumcount() % step) < 1]
-
-
-samples = {split: evenly(table).reset_index(drop=True) for split, table in whole.items()}
+samples = {split: protocols.few_frames(table, clip_frames) for split, table in whole.items()}
 one = ClipDataset(samples["train"], prepared.root, 128, frames=1, clips="chunks", chunk=1)[0][0]
 torch.manual_seed(0)
 augmentation = challenge_transform(128)
@@ -687,10 +679,6 @@ TABLES = {
 TABLES["report"] = [
     name for table in ("ablation", "sizes", "batches", "maps") for name in TABLES[table]
 ]
-if unknown := sorted(set(experiments.split()) - set(TABLES)):
-    raise CourseError(
-        f"There are no experiments {', '.join(unknown)}. There are: {', '.join(TABLES)}."
-    )
 COMMON = {
     "sampling": "videos",
     "part": 1.0,
@@ -709,7 +697,9 @@ COMMON = {
     "backbone_rate": backbone_rate,
     "weight_decay": weight_decay,
 }
-wanted = dict.fromkeys(name for table in experiments.split() for name in TABLES[table])
+wanted = dict.fromkeys(
+    name for table in tables_asked(experiments, TABLES) for name in TABLES[table]
+)
 grid = {
     f"{name} · {repeat}": {**COMMON, **SYSTEMS[name], "repeat": repeat}
     for name in wanted

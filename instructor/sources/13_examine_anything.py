@@ -7,6 +7,7 @@
 #     minutes: 1
 #     hours: 5
 #     needs: []
+#     after: ["03", "04", "05", "09", "10", "11", "12"]
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -63,6 +64,7 @@ from course_utils.data.faces import find_detector, square_crop
 from course_utils.data.generate import generate
 from course_utils.data.pictures import digest, fit_square, open_prepared, open_rgb
 from course_utils.data.prepare import load_dataset
+from course_utils.data.protocols import few_frames
 from course_utils.data.video import read_frames, write_video
 from course_utils.detectors import earlier_detector, few_training_pictures, score_pictures
 from course_utils.intervals import auroc_interval
@@ -641,9 +643,7 @@ for name, change in CHANGES.items():
     _, counts[name] = counted(test, changed, moved, name)
 
 # %%
-of_clip = filmed_frames.groupby(["method", "compression", "video"], dropna=False)
-step = (of_clip["frame"].transform("size") / clip_frames).clip(lower=1)
-thinned = filmed_frames[(of_clip.cumcount() % step) < 1].reset_index(drop=True)
+thinned = few_frames(filmed_frames, clip_frames)
 some = (
     thinned[thinned["split"] == "test"].sample(frac=1, random_state=seed).groupby("label").head(100)
 )

@@ -14,9 +14,9 @@ from course_utils.notebooks.run import read_run, run
 def made(tmp_path):
     """Return a function that writes a notebook of some code cells, with its parameters in the first."""
 
-    def make(name, *cells, parameters="size = 1", needs=()):
+    def make(name, *cells, parameters="size = 1", needs=(), after=()):
         node = nbformat.v4.new_notebook()
-        node.metadata["course"] = {"title": name, "needs": list(needs)}
+        node.metadata["course"] = {"title": name, "needs": list(needs), "after": list(after)}
         node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         node.cells = [nbformat.v4.new_code_cell(code) for code in (parameters, *cells)]
         node.cells[0].metadata["tags"] = ["parameters"]
@@ -61,6 +61,16 @@ def test_each_way_of_ending_has_its_own_state(made, tmp_path):
     assert not any("completion" in cell.metadata.get("tags", []) for cell in executed.cells)
     broken = nbformat.read(folder / "92_raises.ipynb", as_version=4)
     assert any(output.output_type == "error" for cell in broken.cells for output in cell.get("outputs", []))
+
+
+def test_a_notebook_that_comes_after_another_waits_for_its_end_whatever_that_is(made, tmp_path):
+    look = "from pathlib import Path; assert Path('../left').exists()"
+    notebooks = [
+        made("91_takes_what_is_left", look, after=["92", "77"]),  # 77 is not in this run
+        made("92_leaves_and_fails", "open('../left', 'w').close(); import time; time.sleep(3); 1 / 0"),
+    ]
+    folder = run(notebooks, "tiny", {}, out=tmp_path / "run", jobs=2)
+    assert states(folder) == {"91_takes_what_is_left": "completed", "92_leaves_and_fails": "failed"}
 
 
 def test_a_notebook_that_swallows_its_end_is_not_completed(made, tmp_path):
