@@ -476,7 +476,7 @@ print(inspect.getsource(LibraryTrainer.train_one_epoch))
 # | checkpoints | killed at any moment, `fit()` goes on, and on a CPU ends with the same bits |
 # | seed from the configuration | two different configurations never share their random numbers by accident |
 #
-# The same pictures once more, with the library:
+# The same pictures once more, with the library. Compare with your curves: what should be alike, and what need not be?
 
 # %%
 library_trainer = ClassificationTrainer(

@@ -221,9 +221,9 @@ caption = plots.plot_history([fakes_run])
 # <!-- BEGIN SOLUTION -->
 # Training loss below ln 2 and falling means that the network fits its training pictures. If validation loss turns
 # upwards while training loss goes on falling, the network remembers pictures rather than learning what fakes have in
-# common: millions of weights (17 at 256², 2.7 at 128²) against some hundreds of pictures make that easy. Then more data comes first, or
-# augmentation, or fewer weights; more epochs would widen the gap. If instead both curves are still at ln 2, nothing
-# was learnt yet, and the learning rate or the number of epochs comes first. The published run saw the former: a
+# common: millions of weights (17 at 256², 2.7 at 128²) against some hundreds of pictures make that easy. Then more data
+# comes first, or augmentation, or fewer weights; more epochs would widen the gap. If instead both curves are still at ln 2,
+# nothing was learnt yet, and the learning rate or the number of epochs comes first. The published run saw the former: a
 # steady rise in training and a jump of the validation loss in the third epoch.
 # <!-- END SOLUTION -->
 

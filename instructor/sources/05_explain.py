@@ -756,8 +756,8 @@ for title, model in networks.items():
 # (a) From your figure: which explanations find the changed pixels better than the spot in the middle, by which measure,
 # and is the difference larger than its interval? (b) Set this beside the three detectors' test AUROCs. A map can
 # miss the mask because the explanation is wrong, or because the *detector* looks elsewhere; how would you tell these
-# apart, and does a better detector have better maps here? (c) From the randomisation: which maps depend least on what was learnt? (d) What would you answer a newsroom
-# that wants to print such an overlay as proof?
+# apart, and does a better detector have better maps here? (c) From the randomisation: which maps depend least on what was
+# learnt? (d) What would you answer a newsroom that wants to print such an overlay as proof?
 
 # %% [markdown] question="right-or-pretty" tags=["answer"]
 # **Answer 501 · right-or-pretty**

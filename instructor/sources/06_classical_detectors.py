@@ -584,6 +584,9 @@ report("words + SVM", "govi_svm_test_accuracy")
 report("words + forest", "govi_random_forest_test_accuracy")
 print(f"constant answer: accuracy {constant['test']:.3f}, AUROC 0.5")
 
+# %% [markdown]
+# Which curve leaves the diagonal, and at which end: among the surest fakes, or among the surest reals?
+
 # %%
 caption = plots.plot_roc(tables)
 
@@ -605,14 +608,14 @@ caption = plots.plot_roc(tables)
 # AUROC shows something if its interval excludes 0.5. With unequal classes the two may disagree: a detector that calls
 # everything fake has the constant answer's accuracy, whatever its ranking. (b) Those whose points lie outside the band,
 # often none: the order of the settings then is chance, and so is "prefers small C". The chosen one is the highest of
-# twenty-one (machine) or seven (forest) numbers that vary by chance, so its own chance is likely to have been good; on test it is drawn anew. (c) SIFT was
-# made to find the same object again whatever the light, the scale and the camera: descriptors are divided by their
-# length, taken at the scale of a blob and of smoothed gradients, so fine noise, slight blur and the pattern of upsampling,
-# which betray fakes, are what it ignores. It looks at some dozens of places and not between them, and a swapped face has
-# eyes and mouth like any other. The codebook rounds to 256 words, and the histogram forgets where they stood, so a seam
-# counts as any edge. (d) No. With numbers near 1/256 the products that a linear kernel compares differ in the fourth
-# decimal, and with C up to 3 it is held back so strongly that C hardly changes anything: a flat line. A larger C or
-# standardised histograms would have to be tried before the kernels are compared.
+# twenty-one (machine) or seven (forest) numbers that vary by chance, so its own chance is likely to have been good; on test
+# it is drawn anew. (c) SIFT was made to find the same object again whatever the light, the scale and the camera:
+# descriptors are divided by their length, taken at the scale of a blob and of smoothed gradients, so fine noise, slight
+# blur and the pattern of upsampling, which betray fakes, are what it ignores. It looks at some dozens of places and not
+# between them, and a swapped face has eyes and mouth like any other. The codebook rounds to 256 words, and the histogram
+# forgets where they stood, so a seam counts as any edge. (d) No. With numbers near 1/256 the products that a linear kernel
+# compares differ in the fourth decimal, and with C up to 3 it is held back so strongly that C hardly changes anything: a
+# flat line. A larger C or standardised histograms would have to be tried before the kernels are compared.
 # <!-- END SOLUTION -->
 
 # %% [markdown]

@@ -880,6 +880,9 @@ lesson.record(
     model="efficientdet_d0",
 )
 
+# %% [markdown]
+# Some of what was cut out. Is there a crop that shows half a head, or no head at all?
+
 # %%
 some = heads_table.sample(min(12, len(heads_table)), random_state=seed).sort_values("label")
 caption = plots.sample_grid(

@@ -361,9 +361,9 @@ for word, number in zip(words, 8 * (here - there), strict=True):
 #
 # The report says of MidwayXception: "the new network has more parameters, and we lose the decoupling hypothesis". (a) How
 # many of the additional parameters, and what share, are wider filters, and where are the others? What share of the
-# additional multiply–accumulates comes with the wider filters, in the middle flow? (b) Is the hypothesis lost? Say what a filter of MidwayXception can
-# see that Xception's cannot, and what it still cannot see. (c) Suppose MidwayXception does better than Xception. Which
-# network would you train as well before you say why?
+# additional multiply–accumulates comes with the wider filters, in the middle flow? (b) Is the hypothesis lost? Say what a
+# filter of MidwayXception can see that Xception's cannot, and what it still cannot see. (c) Suppose MidwayXception does
+# better than Xception. Which network would you train as well before you say why?
 
 # %% [markdown] question="decoupling" tags=["answer"]
 # **Answer 903 · decoupling**
@@ -1067,7 +1067,8 @@ print(
 # ## 8 · One training, or several
 #
 # A quick run trains each network for a few seconds and learns next to nothing. Where the longer run has several trainings of
-# a network, their only difference is the seed: other first weights, other batches, other dropout. Before you look: if two trainings of the
+# a network, their only difference is the seed: other first weights, other batches, other dropout. Before you look: if two
+# trainings of the
 # *same* network differ by 0.02, what may you say about two networks that differ by 0.02, each trained once?
 
 # %%
@@ -1132,11 +1133,12 @@ means.T.rename_axis("mean over seeds").style.format("{:.3f}")
 # interval covers which people happened to be tested; the distance between seeds covers which training happened to be done;
 # neither covers other data or another length of training. Where two seeds of *one* network lie as far apart as it and
 # another network, a paired comparison that says "better" is right about these two trainings and says nothing about the
-# networks; a network that was trained once has no spread to judge by. (c) LightXception has 31 % fewer parameters than Xception (14.4 against 20.8 million) and fewer multiply–accumulates: if no comparison shows it to be worse,
-# it is the one to hand over. If one shows so in all seeds, say what the difference is worth. (d) 2 and 4 change the
-# optimizer, 4 and 5 the learning rate, 2 and 6 the network (Midway against Light), 7 and 8 the batch, 2 and 3 the crop, 1
-# and 3 the network, 1 and 9 the number of epochs; 8 against 2 and 6 changes the network and the epochs, 8 against 9
-# the crop and the epochs. None compares Xception with LightXception at the same number of epochs.
+# networks; a network that was trained once has no spread to judge by. (c) LightXception has 31 % fewer parameters than
+# Xception (14.4 against 20.8 million) and fewer multiply–accumulates: if no comparison shows it to be worse, it is the one
+# to hand over. If one shows so in all seeds, say what the difference is worth. (d) 2 and 4 change the optimizer, 4 and 5
+# the learning rate, 2 and 6 the network (Midway against Light), 7 and 8 the batch, 2 and 3 the crop, 1 and 3 the network, 1
+# and 9 the number of epochs; 8 against 2 and 6 changes the network and the epochs, 8 against 9 the crop and the epochs.
+# None compares Xception with LightXception at the same number of epochs.
 # <!-- END SOLUTION -->
 
 # %% [markdown]

@@ -29,9 +29,10 @@
 # | needs | nothing |
 #
 # All detectors so far were shown fakes, and learnt those. Whoever forges next will use another method, and leave other
-# traces. Santoro (2024) turns the task round: learn what *real* faces look like, and suspect what is unlike them. His detector does not look at the face,
-# but at where a face recogniser looks: a vision transformer, trained to tell people apart, pays attention to some places
-# of a face. An autoencoder learns to draw such attention maps of real faces; a map that it draws badly is suspect.
+# traces. Santoro (2024) turns the task round: learn what *real* faces look like, and suspect what is unlike them. His
+# detector does not look at the face, but at where a face recogniser looks: a vision transformer, trained to tell people
+# apart, pays attention to some places of a face. An autoencoder learns to draw such attention maps of real faces; a map
+# that it draws badly is suspect.
 
 # %% tags=["parameters"]
 dataset = "rendered"  # videos of real people and five forgeries of them
@@ -923,9 +924,10 @@ if validation["label"].nunique() == 2:
 # attention goes. Constant map: it must give 0.5, and anything else is a fault in the evaluation. File size: that anything
 # beyond compression and sharpness is measured. (b) From the paired comparisons: only those whose interval excludes zero in
 # the right direction. In the three longer runs none does: the attention CAE has 0.516 to 0.527, the same on shuffled maps
-# 0.519 to 0.543, and half of the intervals are wider than 0.10. (c) Where shuffled maps do as well: "what differs on forged frames is how concentrated attention is,
-# not where it lies". Where the untrained network does as well: "attention to *faces* is not shown to carry information on
-# forgery". Where file size does as well, turned round if need be: "what is measured is sharpness". (d) At a threshold with
+# 0.519 to 0.543, and half of the intervals are wider than 0.10. (c) Where shuffled maps do as well: "what differs on forged
+# frames is how concentrated attention is, not where it lies". Where the untrained network does as well: "attention to
+# *faces* is not shown to carry information on forgery". Where file size does as well, turned round if need be: "what is
+# measured is sharpness". (d) At a threshold with
 # 5 % false alarms it finds little more than one fake in ten, so most of what it calls fake is real wherever fakes are rare.
 # <!-- END SOLUTION -->
 

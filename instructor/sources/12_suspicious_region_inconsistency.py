@@ -939,16 +939,16 @@ as_table(longer)
 # **Answer 1207 · ablation**
 #
 # <!-- BEGIN SOLUTION -->
-# (a) Read from the column of test losses beside what the constant costs: a system counts if the upper end of its range is below the
-# constant's loss. In a quick run none can be expected to be, and in our longer one none is: the means of three runs lie
-# between 0.502 (StaPic) and 0.589 (Dyn), the constant costs 0.500, and the mean AUROCs
-# between 0.48 and 0.52 have ranges that are 0.03 to 0.12 wide. (b) Two ranges that do not overlap, or means further apart
-# than the ranges are wide; with three runs a range is itself uncertain. Where all overlap, the answer is that none is. (c)
-# That the last loss of the baseline jumps between 0.3 and 1 from one evaluation to the next, as it says itself: such a
-# spread is larger than nearly all differences of the table, so the ranking within 0.1 to 0.5 may be one of luck. A loss of
-# 0.111 on validation beside 0.541 on test (table 3) for the same small data shows how far one split can be from another.
-# (d) Both systems on all data, three seeds or more each, the same videos in validation and test; the epoch is chosen on
-# validation, and the difference of test losses gets an interval over groups, and its spread over seeds.
+# (a) Read from the column of test losses beside what the constant costs: a system counts if the upper end of its range is
+# below the constant's loss. In a quick run none can be expected to be, and in our longer one none is: the means of three
+# runs lie between 0.502 (StaPic) and 0.589 (Dyn), the constant costs 0.500, and the mean AUROCs between 0.48 and 0.52 have
+# ranges that are 0.03 to 0.12 wide. (b) Two ranges that do not overlap, or means further apart than the ranges are wide;
+# with three runs a range is itself uncertain. Where all overlap, the answer is that none is. (c) That the last loss of the
+# baseline jumps between 0.3 and 1 from one evaluation to the next, as it says itself: such a spread is larger than nearly
+# all differences of the table, so the ranking within 0.1 to 0.5 may be one of luck. A loss of 0.111 on validation beside
+# 0.541 on test (table 3) for the same small data shows how far one split can be from another. (d) Both systems on all data,
+# three seeds or more each, the same videos in validation and test; the epoch is chosen on validation, and the difference of
+# test losses gets an interval over groups, and its spread over seeds.
 # <!-- END SOLUTION -->
 
 # %% [markdown]

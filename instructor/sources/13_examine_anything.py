@@ -900,8 +900,8 @@ caption = plots.plot_time_line(
 
 # %% [markdown]
 # Notebooks 09 to 12 leave detectors of their own in a run: a variant of Xception, an anomaly of attention that has seen no
-# fake, and networks that take several frames at once. All are asked below, where this run has them. Which of them would you not ask? (A Cllr
-# near 1 bit is that of somebody who says nothing; above 1 it is worse than that.)
+# fake, and networks that take several frames at once. All are asked below, where this run has them. Which of them would you
+# not ask? (A Cllr near 1 bit is that of somebody who says nothing; above 1 it is worse than that.)
 
 # %%
 of_others = set(lesson.folder.parent.glob("*/detectors")) - {lesson.folder / "detectors"}

@@ -3,7 +3,7 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from course_utils.data.protocols import all_methods, leave_one_out, part_of_training
+from course_utils.data.protocols import all_methods, few_frames, leave_one_out, part_of_training
 from course_utils.data.samples import sample_table
 from course_utils.errors import CourseError
 
@@ -98,3 +98,16 @@ def test_a_part_of_training_has_whole_groups_and_leaves_the_other_splits_alone(s
     assert part_of_training(tables, 0.01)["train"]["group"].nunique() == 1
     with pytest.raises(CourseError, match=r"not 1\.5"):
         part_of_training(tables, 1.5)
+
+
+def test_few_frames_are_as_many_of_each_video_evenly_far_apart():
+    lengths = {"a": 9, "b": 2}
+    table = pd.DataFrame(
+        [
+            {"method": "original", "compression": None, "video": video, "frame": frame}
+            for video, length in lengths.items()
+            for frame in range(length)
+        ]
+    )
+    found = few_frames(table, 3)
+    assert found.groupby("video")["frame"].apply(list).to_dict() == {"a": [0, 3, 6], "b": [0, 1]}
