@@ -162,10 +162,15 @@ def workers(jobs: int | None = None, *, processes: bool = False, gpu: bool = Fal
 
     with (
         dask.config.set(SETTINGS),
-        _local_cluster(jobs or os.cpu_count() or 1, processes, gpu) as cluster,
+        _local_cluster(jobs or processor_cores(), processes, gpu) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield Workers(client, gpu, None)
+
+
+def processor_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work(

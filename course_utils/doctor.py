@@ -12,6 +12,7 @@ import psutil
 
 import course_utils
 from course_utils import paths
+from course_utils.cluster import processor_cores
 
 GIGABYTE = 10**9
 PACKAGES = ("torch", "torchvision", "papermill")
@@ -56,8 +57,6 @@ def examine() -> list[Fact]:
 def device_name() -> str:
     """Return the device that training would use, such as ``cpu, 2 cores``."""
     import torch
-
-    from course_utils.data.datasets import processor_cores
 
     if torch.cuda.is_available():
         return f"cuda, {torch.cuda.get_device_name()}"

@@ -4,7 +4,6 @@ If cues like these tell fakes from reals, a detector can pass its test without h
 forgery. `course_utils.audit` asks each of them how far it gets.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL.JpegImagePlugin import get_sampling
 from scipy.fft import dctn, fft2, fftfreq
 
 from course_utils.bars import bar
+from course_utils.cluster import processor_cores
 from course_utils.data.pictures import open_prepared
 
 THUMBNAIL = 16  # pixels a side
@@ -37,7 +37,7 @@ def read_cues(
     Raises:
         CourseError: a file is gone or damaged.
     """
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:  # decoding leaves the interpreter's lock
+    with ThreadPoolExecutor(jobs or processor_cores()) as pool:  # decoding leaves the interpreter's lock
         read = pool.map(partial(_cues, Path(root)), samples["path"])
         rows = list(bar(read, progress, total=len(samples), desc="Reading cues", unit="picture"))
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}

@@ -5,7 +5,6 @@ Pictures stay uint8 until they are on the device: they are small to keep and qui
 
 import contextlib
 import math
-import os
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from torchvision.transforms import v2
 
+from course_utils.cluster import processor_cores
 from course_utils.data.pictures import fit_square, open_prepared
 
 # (mean, standard deviation) of each channel in units of the full range: maps [0, 1] to [-1, 1], the
@@ -269,11 +269,6 @@ def choose_workers(dataset: Dataset) -> int:
     if cores <= 4 or len(dataset) < 2000 or isinstance(dataset, WholeBatches) or not _travels(dataset):
         return 0
     return min(8, cores // 2)
-
-
-def processor_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _travels(dataset: Dataset) -> bool:

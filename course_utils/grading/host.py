@@ -4,7 +4,7 @@ import os
 
 import psutil
 
-from course_utils.data.datasets import processor_cores
+from course_utils.cluster import processor_cores
 from course_utils.doctor import Fact
 from course_utils.errors import CourseError
 from course_utils.grading.cgroups import controllers, parent_group

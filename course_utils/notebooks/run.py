@@ -151,7 +151,7 @@ class _Run:
         """Return what a notebook's process has in its environment beside what its worker has."""
         environment = kernel_settings(self.folder) | {"COURSE_PROFILE": self.profile}
         if self.jobs > 1:
-            environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.jobs))
+            environment["OMP_NUM_THREADS"] = str(max(1, cluster.processor_cores() // self.jobs))
         return environment
 
     def _finish(self, entry: dict[str, Any]) -> None:
