@@ -7,7 +7,7 @@ same inputs give the same files, and a run that was killed is repaired by the ne
 import ast
 import shutil
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,7 @@ from course_utils.grading.reading import (
 )
 from course_utils.grading.results import read_results, result_file, write_result
 from course_utils.grading.roster import Student, group_members, read_roster, roster_of
+from course_utils.grading.submissions import whose
 from course_utils.grading.tables import read_table, write_table
 
 DERIVED = (
@@ -285,7 +286,7 @@ def forget(folder: Path, student: str, roster: list[Student], questions: dict[st
         paths.write_json(gradebook, state)
     shutil.rmtree(folder / "feedback" / student, ignore_errors=True)
     if name:
-        _remove_work(folder, name)
+        _remove_work(folder, name, questions)
 
 
 def _pass_on(folder: Path, name: str, group: str, keys: Keys) -> None:
@@ -305,14 +306,14 @@ def _pass_on(folder: Path, name: str, group: str, keys: Keys) -> None:
     _write_handed_in(folder, [*_handed_in(folder), *kept])
 
 
-def _remove_work(folder: Path, name: str) -> None:
+def _remove_work(folder: Path, name: str, notebooks: Iterable[str]) -> None:
     unpacked = folder / "unpacked"
     for entry in _handed_in(folder):
         for version in entry.get("versions", ()) if entry["student"] == name else ():
             if Path(version["file"]).resolve().is_relative_to(unpacked.resolve()):
                 Path(version["file"]).unlink(missing_ok=True)
     for place in sorted(unpacked.rglob("*"), reverse=True):
-        if place.is_dir() and (place.name == name or place.name.startswith(f"{name}_")):
+        if place.is_dir() and name in (place.name, whose(place.name, notebooks)):
             shutil.rmtree(place)
     _write_handed_in(folder, [entry for entry in _handed_in(folder) if entry["student"] != name])
     # Results last: while they are there, the same command goes on after a kill.

@@ -8,7 +8,7 @@ import stat
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -164,17 +164,20 @@ def _students(
             yield (moodle["student"] if moodle else path.name), path, False
         elif path.suffix in KEPT:
             canvas = CANVAS.fullmatch(path.name)
-            if canvas:
-                yield f"{canvas['name']}_{canvas['user']}", path, bool(canvas["late"])
-            else:
-                yield _student_in(path, assignments), path, False
+            student = whose(path.stem, [assignment.name for assignment in assignments])
+            yield student or path.parent.name, path, bool(canvas and canvas["late"])
 
 
-def _student_in(path: Path, assignments: Sequence[Assignment]) -> str:
-    rest = COPY.sub("", path.stem)
-    for assignment in assignments:
-        rest = rest.replace(assignment.name, "")
-    return rest.strip(" -_.") or path.parent.name
+def whose(name: str, notebooks: Iterable[str]) -> str:
+    """Return the student of whom a file of this name, without its ending, was handed in; "" for nobody's."""
+    if moodle := MOODLE.fullmatch(name):
+        return moodle["student"]
+    if canvas := CANVAS.fullmatch(name):
+        return f"{canvas['name']}_{canvas['user']}"
+    rest = COPY.sub("", name)
+    for notebook in notebooks:
+        rest = rest.replace(notebook, "")
+    return rest.strip(" -_.")
 
 
 def _work(

@@ -352,6 +352,18 @@ def test_forgetting_one_known_by_moodles_name(graded):
     assert "hers" not in said
 
 
+def test_forgetting_leaves_whose_name_only_begins_alike(graded):
+    grade_code(graded, "zz", 1.0)
+    work = {
+        name: graded / "unpacked" / name / "train.py" for name in ("zz", "zz_03_simplenet", "zz_top", "zzz")
+    }
+    for file in work.values():
+        file.parent.mkdir(parents=True)
+        file.write_text("x")
+    mark(graded, forget_student="zz")
+    assert {name for name, file in work.items() if file.exists()} == {"zz_top", "zzz"}
+
+
 def test_forgetting_the_only_one_leaves_nothing(tmp_path):
     hand_in_words(tmp_path, "zz-only", "03_simplenet", "curves", "Only mine.", ("a.png", b"no picture"))
     mark(tmp_path, roster_file=None, system="moodle")
