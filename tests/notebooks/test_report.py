@@ -260,8 +260,8 @@ def test_formulas_become_mathml_and_code_stays():
 
 
 def test_an_older_report_leaves_no_page_behind(a_run, tmp_path):
+    write_report(a_run, tmp_path / "site")
     old = tmp_path / "site" / "notebooks" / "old.html"
-    old.parent.mkdir(parents=True)
     old.write_text("old")
     write_report(a_run, tmp_path / "site")
     assert not old.exists()
