@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [NAME ...] [--gpu]`, `course bench` or `make bench`."""
+"""Run the benchmarks: `course bench [NAME ...] [--gpu]` or `make bench`; without `--gpu` it hides the GPU."""
 
 import argparse
 import datetime
@@ -32,7 +32,7 @@ from course_utils.training.precision import choose
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast things are.")
+    parser = argparse.ArgumentParser(prog="course bench", description="Measure how fast things are.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; all by default")
     parser.add_argument("--gpu", action="store_true", help=f"on the GPU: {', '.join(ON_GPU)}")
     given = parser.parse_args()

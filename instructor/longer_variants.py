@@ -11,8 +11,8 @@ from longer import longer_run, numbers, write
 from more_people import draw
 
 from course_utils import paths
-from course_utils.data.manifest import load_manifest
-from course_utils.data.prepare import PreparedDataset, prepare, write_own
+from course_utils.data.manifest import load_manifest, write_own
+from course_utils.data.prepare import PreparedDataset, prepare
 from course_utils.history import SPLITS, read_history
 from course_utils.intervals import Interval, auroc_interval, compare, share_interval
 from course_utils.predictions import read_predictions

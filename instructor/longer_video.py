@@ -10,7 +10,8 @@ from longer import LongerRun, longer_run, numbers, write
 from more_people import draw
 
 from course_utils import paths
-from course_utils.data.prepare import PreparedDataset, write_own
+from course_utils.data.manifest import write_own
+from course_utils.data.prepare import PreparedDataset
 from course_utils.intervals import auroc_interval, compare
 from course_utils.predictions import read_predictions
 

@@ -59,7 +59,8 @@ def data_prepare(  # noqa: PLR0917 (typer takes each option as a parameter)
 ) -> None:
     """Read every file once and write the sample table; go on where an earlier try stopped."""
     from course_utils.data.manifest import load_manifest
-    from course_utils.data.prepare import prepare, prepare_folder
+    from course_utils.data.own import prepare_folder
+    from course_utils.data.prepare import prepare
 
     if (name is None) == (folder is None):
         raise CourseError("Name a data set, or give --folder with your own pictures: one of the two.")

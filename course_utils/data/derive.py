@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from course_utils.data.manifest import Manifest, load_manifest, manifest_names, refuse_rings
-from course_utils.data.prepare import PreparedDataset, prepare, refuse_no_name, write_own
+from course_utils.data.manifest import Manifest, load_manifest, manifest_names, refuse_rings, write_own
+from course_utils.data.own import refuse_no_name
+from course_utils.data.prepare import PreparedDataset, prepare
 from course_utils.data.splits import SPLITS, DealtSplit, GivenSplit
 from course_utils.errors import CourseError
 

@@ -323,6 +323,17 @@ def read_manifest(file: Path, own: bool = False) -> Manifest:
     return manifest
 
 
+def write_own(manifest: Manifest) -> None:
+    """Write a manifest to the user's cache: from then on the data set has its name.
+
+    Raises:
+        RunError: the disk is full, or the cache cannot be written.
+    """
+    with paths.atomic_write(paths.manifests()[0] / f"{manifest.name}.yaml") as temporary:
+        content = manifest.model_dump(mode="json", exclude_defaults=True)
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
 def _explain(file: Path, problem: dict) -> str:
     field = ".".join(str(part) for part in problem["loc"]) or "the whole"
     if problem["type"] == "extra_forbidden":

@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
 from course_utils.data import used
-from course_utils.data.annotations import TABLE, annotated_as
+from course_utils.data.annotations import TABLE
 from course_utils.data.crops import CropRecord, cut_videos
 from course_utils.data.editions import closest_edition, count_by_split
 from course_utils.data.faces import find_detector
@@ -22,7 +20,7 @@ from course_utils.data.generate import generate
 from course_utils.data.heads import cut_heads, find_head_detector
 from course_utils.data.inventory import Survey, survey
 from course_utils.data.layout import read_boxes
-from course_utils.data.manifest import PREPARED, Manifest, load_manifest, manifest_names, refuse_rings
+from course_utils.data.manifest import PREPARED, Manifest, load_manifest, refuse_rings, write_own
 from course_utils.data.merge import link_roots, merge_tables, tell_one_sided
 from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import class_balance, read_samples, sample_table, write_samples
@@ -231,29 +229,6 @@ def load_dataset(name: str, splits: str | None = None, frames: str | None = None
     return _derive(manifest, sources) if sources else prepare(manifest)
 
 
-def prepare_folder(
-    path: Path, name: str | None = None, jobs: int | None = None, progress: bool = True
-) -> PreparedDataset:
-    """Prepare anybody's own pictures: `real/` and `fake/`, `{train,val,test}/{real,fake}`, or annotated.
-
-    Without split folders, pictures are dealt out by 70, 15 and 15 percent; a real and a fake of the same name
-    go to the same split, for the one may be made from the other. Where there are
-    annotations of a published form (see `annotations`), the folders' names say nothing. A manifest is written
-    to the user's cache, so that the data set has a name from then on: `name`, or else the folder's own.
-
-    Raises:
-        CourseError: the folder is not there or has not that form, the name is taken, or see `prepare`.
-    """
-    root = Path(path).expanduser().resolve()
-    name = name or re.sub(r"\W+", "_", root.name.lower()).strip("_")
-    refuse_no_name(name)
-    manifest = _folder_manifest(root, name)
-    if name in manifest_names() and load_manifest(name).root != root:
-        raise CourseError(f"There is a data set {name} already, elsewhere. Choose another name with --name.")
-    write_own(manifest)
-    return prepare(load_manifest(name), jobs, progress)
-
-
 def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
     """Let a data set's name mean `samples` from now on; their paths are relative to the manifest's `root`.
 
@@ -280,57 +255,6 @@ def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
     paths.write_json(folder / PREPARED, record.model_dump(mode="json"))
     write_own(manifest)  # last: until then the name means what it did
     return _prepared(manifest, samples, record, cache)
-
-
-def refuse_no_name(name: str) -> None:
-    """Raise a CourseError if `name` cannot be that of a data set: it is a file's and a folder's."""
-    if not re.fullmatch(r"[A-Za-z0-9]\w*", name):
-        raise CourseError(f"{name!r} is no name for a data set; expected letters, digits and underscores.")
-
-
-def write_own(manifest: Manifest) -> None:
-    """Write a manifest to the user's cache: from then on the data set has its name.
-
-    Raises:
-        RunError: the disk is full, or the cache cannot be written.
-    """
-    with paths.atomic_write(paths.manifests()[0] / f"{manifest.name}.yaml") as temporary:
-        content = manifest.model_dump(mode="json", exclude_defaults=True)
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
-def _folder_manifest(root: Path, name: str) -> Manifest:
-    told, split = {}, {"kind": "given"}
-    if form := annotated_as(root):
-        told = {"annotations": form}
-    elif all((root / label).is_dir() for label in ("real", "fake")):
-        told = {"layout": [{"path": "{label}/{name:path}.{extension}", "group": "{name}"}]}
-        split = {"kind": "ratios"}
-    elif any((root / split / label).is_dir() for split in SPLITS for label in ("real", "fake")):
-        told = {"layout": [{"path": "{split}/{label}/{name:path}.{extension}"}]}
-        split = {"kind": "folder"}
-    else:
-        raise CourseError(
-            f"{root} has not the expected form: real/ and fake/ folders with pictures; train/, val/ and test/"
-            " folders that hold real/ and fake/, or pictures with a name.txt (0 real, 1 fake) beside each"
-            " name.jpg; or train.txt, val.txt and test.txt with a line `path label` a picture."
-        )
-    return Manifest.model_validate(
-        {
-            "name": name,
-            "title": f"Pictures in {root.name}",
-            "description": "Pictures of your own.",
-            "access": f"They lie in {root}.",
-            "terms": "Your own.",
-            "may_show": "unknown",
-            "citation": "",
-            "root": root,
-            **told,
-            "labels": {"real": 0, "fake": 1},
-            "splits": {split["kind"]: split},
-            "default_split": split["kind"],
-        }
-    )
 
 
 def _rows_of_picture(columns: dict, facts: PictureFacts, root: Path) -> list[dict]:

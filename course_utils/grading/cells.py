@@ -31,8 +31,10 @@ def read_text(path: Path) -> str:
     """Return the text of a student's file.
 
     Raises:
-        RejectedSubmission: it is too large, empty, or not UTF-8.
+        RejectedSubmission: it is no file, too large, empty, or not UTF-8.
     """
+    if not path.is_file():
+        raise RejectedSubmission(f"{path.name} is no file. Name a notebook.")
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise RejectedSubmission(

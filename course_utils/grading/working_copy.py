@@ -15,6 +15,7 @@ from course_utils.grading.assignment import Assignment, assignments_at_hand, que
 from course_utils.grading.blanks import changed_questions
 from course_utils.grading.cells import read_cells
 from course_utils.grading.found import Answer, Submission
+from course_utils.grading.modules import answers_any, module_files
 from course_utils.grading.names import needed, statements
 from course_utils.grading.submissions import notebook_of
 from course_utils.notebooks.build import CODE_MARK, WORDS_MARK, write_notebook
@@ -63,7 +64,9 @@ def start(numbers: list[str]) -> list[Path]:
 
 
 def assignment_of(file: Path) -> Assignment:
-    """Return the assignment, of the repository that the user works in, that a notebook or module answers.
+    """Return the assignment, of the repository that the user works in, that a notebook or modules answer.
+
+    Modules, a ``.py`` file or a folder of them, are of the one whose questions they answer.
 
     Raises:
         CourseError: there is no such file, or it belongs to none.
@@ -71,12 +74,16 @@ def assignment_of(file: Path) -> Assignment:
     if not file.exists():
         raise CourseError(f"{file} is not there. Name a notebook, such as work/03_simplenet.ipynb.")
     assignments = assignments_at_hand()
-    name = notebook_of(file, assignments)
+    if file.is_dir() or file.suffix == ".py":
+        files = module_files(file) if file.is_dir() else [file]
+        name = next((one.name for one in assignments if answers_any(files, one)), None)
+    else:
+        name = notebook_of(file, assignments)
     for assignment in assignments:
         if assignment.name == name:
             return assignment
     there_are = ", ".join(assignment.name for assignment in assignments)
-    raise CourseError(f"{file} is no version of a notebook that is here. There are: {there_are}.")
+    raise CourseError(f"{file} answers no notebook that is here. There are: {there_are}.")
 
 
 def update(file: Path) -> Updated:

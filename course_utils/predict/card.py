@@ -46,7 +46,8 @@ class Card(BaseModel):
         auroc: on the test.
         cllr: likewise, see `likelihood.cllr`.
         ratio: what its scores are worth.
-        zoom: side of the picture over the longer side of the face's box, by the face detector's name.
+        zoom: side of what the network was shown of a picture over the longer side of the face's box, by the
+            face detector's name.
         side: of the squares that were tested, in pixels, where each had `image_size`, so that none was
             resized; null where some were. Resizing takes the finest detail, by which a network may have
             decided: a test without it does not hold with it.

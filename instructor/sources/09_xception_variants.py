@@ -1068,8 +1068,8 @@ print(
 #
 # A quick run trains each network for a few seconds and learns next to nothing. Where the longer run has several trainings of
 # a network, their only difference is the seed: other first weights, other batches, other dropout. Before you look: if two
-# trainings of the
-# *same* network differ by 0.02, what may you say about two networks that differ by 0.02, each trained once?
+# trainings of the *same* network differ by 0.02, what may you say about two networks that differ by 0.02, each trained
+# once?
 
 # %%
 rows = {

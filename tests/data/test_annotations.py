@@ -13,7 +13,8 @@ from PIL import Image
 from course_utils.data.check import check
 from course_utils.data.export import export
 from course_utils.data.manifest import load_manifest
-from course_utils.data.prepare import load_dataset, prepare_folder
+from course_utils.data.own import prepare_folder
+from course_utils.data.prepare import load_dataset
 from course_utils.data.samples import sample_table, write_samples
 from course_utils.errors import CourseError
 

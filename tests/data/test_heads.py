@@ -19,9 +19,10 @@ from course_utils.data.check import check
 from course_utils.data.derive import crop
 from course_utils.data.heads import cut_heads
 from course_utils.data.manifest import load_manifest
+from course_utils.data.own import prepare_folder
 from course_utils.data.pack import pack, unpack
 from course_utils.data.pictures import open_rgb
-from course_utils.data.prepare import load_dataset, prepare, prepare_folder
+from course_utils.data.prepare import load_dataset, prepare
 from course_utils.errors import CourseError
 
 ALIKE = {

@@ -15,8 +15,9 @@ from course_utils.data import crops, used
 from course_utils.data.check import check
 from course_utils.data.derive import crop, merge, read_ratios
 from course_utils.data.manifest import load_manifest, may_show
+from course_utils.data.own import prepare_folder
 from course_utils.data.pack import pack, unpack
-from course_utils.data.prepare import load_dataset, prepare, prepare_folder
+from course_utils.data.prepare import load_dataset, prepare
 from course_utils.data.splits import DealtSplit, leaks, shared_people
 from course_utils.errors import CourseError
 

@@ -15,8 +15,9 @@ from PIL import Image
 
 from course_utils import paths
 from course_utils.data.manifest import load_manifest
+from course_utils.data.own import prepare_folder
 from course_utils.data.pack import pack, unpack
-from course_utils.data.prepare import load_dataset, prepare, prepare_folder
+from course_utils.data.prepare import load_dataset, prepare
 from course_utils.data.samples import SAMPLE_COLUMNS
 from course_utils.errors import CourseError
 

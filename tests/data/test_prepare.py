@@ -14,7 +14,8 @@ from faults import save_bad, save_oddities
 
 from course_utils import paths
 from course_utils.data.manifest import load_manifest
-from course_utils.data.prepare import load_dataset, prepare, prepare_folder
+from course_utils.data.own import prepare_folder
+from course_utils.data.prepare import load_dataset, prepare
 from course_utils.data.splits import leaks
 from course_utils.errors import CourseError
 

@@ -108,7 +108,13 @@ def test_a_notebook_downloaded_from_colab_and_a_py_file_are_validated(node, repo
     module.write_text(
         "import torch\nfrom torch.utils.data import DataLoader\n" + load_solution(EVALUATE), encoding="utf-8"
     )
-    assert states(validate(module)) == {TRAIN: "missing", EVALUATE: "passed", WHICH: "missing"}
+    expected = {TRAIN: "missing", EVALUATE: "passed", WHICH: "missing"}
+    assert states(validate(module)) == expected
+    module.rename(tmp_path / "mine.py")
+    assert states(validate(tmp_path / "mine.py")) == expected
+    (tmp_path / "work").mkdir()
+    (tmp_path / "mine.py").rename(tmp_path / "work" / "mine.py")
+    assert states(validate(tmp_path / "work")) == expected
 
 
 def load_solution(question):
@@ -120,6 +126,9 @@ def load_solution(question):
 def test_a_file_of_no_notebook_is_refused(repository, tmp_path):
     with pytest.raises(CourseError, match="There are: 02"):
         validate(write(nbformat.v4.new_notebook(cells=[new_code_cell("1")]), tmp_path, "holiday"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CourseError, match="There are: 02"):
+        validate(tmp_path / "empty")
 
 
 @pytest.mark.slow
