@@ -33,12 +33,16 @@ Result = TypeVar("Result")
 
 CONNECT_SECONDS = 10
 NOWHERE_ELSE = "127.0.0.1:0"
+# What glibc's malloc keeps of what a process frees, in bytes. By its own measure, and dask's (64 kB), every
+# large array is of new pages, which the system has to zero: that took half of the time of drawing.
+KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 SETTINGS = {
     # Messages that dask keeps to be looked at, each with all that was sent.
     "distributed.admin.low-level-log-length": 10,
     # The page that each local scheduler and worker serves has nothing on it.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
+    **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in KEPT_MEMORY.items()},
 }
 
 _connection: "Client | None" = None

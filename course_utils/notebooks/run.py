@@ -209,6 +209,7 @@ def kernel_settings(folder: Path) -> dict[str, str]:
         # The kernel of this environment goes before one of the same name in the user's home.
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        **cluster.KEPT_MEMORY,
     }
 
 
