@@ -31,9 +31,9 @@ class Counting(Haar):
         super().__init__()
         self.looked_at = 0
 
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         self.looked_at += 1
-        return super().detect(picture, frame)
+        return super().detect(picture)
 
 
 def measure(folder: Path) -> list[dict]:

@@ -20,7 +20,7 @@ from course_utils.data.splits import SPLITS
 from course_utils.errors import CourseError
 from course_utils.intervals import auroc_interval
 from course_utils.models.autoencoder import ConvolutionalAutoencoder
-from course_utils.predictions import predictions_table, refuse_test
+from course_utils.predictions import paired, predictions_table, refuse_test
 
 NEIGHBOURS = 5
 EXPLAINED = 0.95  # of the variance of the reals, by the components that are kept
@@ -167,24 +167,27 @@ def ensemble(
         run: what tells it from others.
 
     Raises:
-        CourseError: the members scored other samples.
+        CourseError: there is none, the members scored other samples, or validation holds a fake or fewer than
+            two samples.
     """
-    keys = ["path", "frame"]
-    for split in ("val", "test"):
-        if any(not member[split][keys].equals(members[0][split][keys]) for member in members):
-            raise CourseError(
-                f"The members of an ensemble score the same samples; their {split} tables differ."
-            )
-    tables = {}
-    for split in ("val", "test"):
-        units = [(member["val"]["score"].mean(), member["val"]["score"].std()) for member in members]
-        scores = [
-            (member[split]["score"] - mean) / (deviation or 1)
-            for member, (mean, deviation) in zip(members, units, strict=True)
-        ]
-        mean_score = np.mean(scores, axis=0)
-        tables[split] = members[0][split].assign(score=mean_score, model=model, run=run)
-    return tables
+    scores = {split: paired([member[split] for member in members]) for split in ("val", "test")}
+    if members[0]["val"]["label"].any() or len(scores["val"]) < 2:
+        raise CourseError(
+            "The unit of a score is its spread over reals of validation, two or more of them and no fake;"
+            f" these are {len(scores['val'])}, {int(members[0]['val']['label'].sum())} of them fake."
+        )
+    means, deviations = scores["val"].mean(axis=0), scores["val"].std(axis=0, ddof=1)
+    units = np.where(deviations == 0, 1, deviations)
+    return {
+        split: predictions_table(
+            members[0][split],
+            ((scores[split] - means) / units).mean(axis=1),
+            model=model,
+            run=run,
+            score_kind="anomaly",
+        )
+        for split in scores
+    }
 
 
 def by_forgery(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -13,19 +13,17 @@ from course_utils.errors import CourseError
 from course_utils.intervals import GUESSERS, SEED, share_interval
 from course_utils.predictions import labels_and_scores, refuse_test
 
-BINNINGS = ("width", "mass")
 TEMPERATURES = (0.05, 20)  # what `fit_temperature` chooses between
 # A softmax in float32 gives exactly 0 below the first and exactly 1 above the second: how far, it cannot say.
 ZERO, ONE = 2.0**-150, 1 - 2.0**-25
 
 
-def reliability(table: pd.DataFrame, bins: int = 10, equal: str = "width") -> pd.DataFrame:
+def reliability(table: pd.DataFrame, bins: int = 10) -> pd.DataFrame:
     """Compare predicted probabilities with how often pictures are fake, bin by bin.
 
     Args:
         table: a predictions table of probabilities.
-        bins: how many intervals the range from 0 to 1 is cut into.
-        equal: "width", or "mass" for bins with equally many pictures each, as far as ties allow.
+        bins: how many intervals of equal width the range from 0 to 1 is cut into.
 
     Returns:
         A row a bin that has pictures, in rising order: ``low`` (exclusive, but for 0) and ``high``, the bin's
@@ -34,10 +32,10 @@ def reliability(table: pd.DataFrame, bins: int = 10, equal: str = "width") -> pd
         and the counts ``pictures`` and ``groups``.
 
     Raises:
-        CourseError: the scores are no probabilities, or there is no such binning.
+        CourseError: the scores are no probabilities, or `bins` is under 1.
     """
     scores = _probabilities(table)
-    edges, inside = _binned(scores, bins, equal)
+    edges, inside = _binned(scores, bins)
     rows = []
     for number in np.unique(inside):
         part = table[inside == number]
@@ -57,26 +55,26 @@ def reliability(table: pd.DataFrame, bins: int = 10, equal: str = "width") -> pd
     return pd.DataFrame(rows)
 
 
-def expected_calibration_error(table: pd.DataFrame, bins: int = 10, equal: str = "width") -> float:
+def expected_calibration_error(table: pd.DataFrame, bins: int = 10) -> float:
     """Return how far the share of fakes is from the mean P(fake) of its bin, 0 to 1, averaged over pictures.
 
     The expected calibration error of Naeini, Cooper, Hauskrecht (AAAI 2015), of P(fake) against the share of
     fakes, in the equal-width bins of Guo et al. (ICML 2017, eq. 3), who compare the probability of the class
     that is called with accuracy instead.
 
-    It is biased upwards with few pictures, the more the finer the bins, and more in bins of equal width than
-    of equal mass: a model that is calibrated to perfection has not 0 either. What it would have is what
+    It is biased upwards with few pictures, the more the finer the bins: a model that is calibrated to
+    perfection has not 0 either. What it would have is what
     `calibrated_errors` tells, and only errors of as many pictures in the same bins can be compared.
 
     Raises:
         CourseError: see `reliability`.
     """
     scores = _probabilities(table)
-    _, inside = _binned(scores, bins, equal)
+    _, inside = _binned(scores, bins)
     return float(_error(table["label"].to_numpy()[None], scores, inside)[0])
 
 
-def calibrated_errors(table: pd.DataFrame, bins: int = 10, equal: str = "width") -> np.ndarray:
+def calibrated_errors(table: pd.DataFrame, bins: int = 10) -> np.ndarray:
     """Return the expected calibration errors that chance alone gives to these scores, were they calibrated.
 
     For each of 1,000 draws every picture is fake with just the probability it was given (Bröcker & Smith
@@ -87,7 +85,7 @@ def calibrated_errors(table: pd.DataFrame, bins: int = 10, equal: str = "width")
         CourseError: see `reliability`.
     """
     scores = _probabilities(table)
-    _, inside = _binned(scores, bins, equal)
+    _, inside = _binned(scores, bins)
     drawn = np.random.default_rng(SEED).random((GUESSERS, len(scores))) < scores
     return _error(drawn, scores, inside)
 
@@ -147,16 +145,11 @@ def _probabilities(table: pd.DataFrame) -> np.ndarray:
     return table["score"].to_numpy(np.float64)
 
 
-def _binned(scores: np.ndarray, bins: int, equal: str) -> tuple[np.ndarray, np.ndarray]:
+def _binned(scores: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the edges of the bins (bins + 1) and the number of each score's bin; an edge is the lower's."""
-    if equal not in BINNINGS or bins < 1:
-        raise CourseError(
-            f"Scores are put into one bin or more, of equal {' or '.join(BINNINGS)}; these are {bins} bins of"
-            f" equal {equal}."
-        )
+    if bins < 1:
+        raise CourseError(f"Scores are put into one bin or more, not into {bins}.")
     edges = np.linspace(0, 1, bins + 1)
-    if equal == "mass":
-        edges = np.quantile(scores, edges)
     return edges, np.searchsorted(edges[1:-1], scores)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from course_utils.data.faces import Face, FaceDetector
 from course_utils.data.head_scenes import Scene
 from course_utils.data.pictures import open_prepared
+from course_utils.errors import CourseError
 from course_utils.intervals import Interval, bootstrap
 
 OVERLAP = 0.5  # the least intersection over union of a hit, as in mAP@0.5
@@ -93,8 +94,13 @@ def best_threshold(matched: pd.DataFrame) -> float:
     """Return the score at which precision and recall are best together (the highest F1), to be used on val.
 
     It is rounded down to a hundredth, for the score of a single head means little.
+
+    Raises:
+        CourseError: nothing was found.
     """
     curve = precision_recall(matched)
+    if curve.empty:
+        raise CourseError("No head was found, so that no threshold can be chosen. Train for longer.")
     f1 = 2 * curve["precision"] * curve["recall"] / (curve["precision"] + curve["recall"]).clip(lower=1e-9)
     return float(np.floor(100 * curve["score"][f1.idxmax()]) / 100)
 

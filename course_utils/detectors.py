@@ -49,7 +49,9 @@ class Detector:
         """Score a split of any data set; return a predictions table with P(fake)."""
         pictures = self.pictures(prepared, split)
         scores = self.trainer.predict(pictures)
-        return predictions_table(pictures.samples, scores, model=self.name, run=self.run.dataset)
+        return predictions_table(
+            pictures.samples, scores, model=self.name, run=f"{self.run.dataset}, seed {self.run.seed}"
+        )
 
 
 @torch.inference_mode()

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from course_utils.calibration import logits
 from course_utils.errors import CourseError
-from course_utils.predictions import CLIP, labels_and_scores, predictions_table, refuse_test
-
-KEYS = ["dataset", "path", "video", "frame", "label"]  # what tells one sample from another
+from course_utils.predictions import labels_and_scores, paired, predictions_table, refuse_test
 
 
 def mean_of_logits(tables: Sequence[pd.DataFrame], *, name: str = "mean of logits") -> pd.DataFrame:
@@ -63,32 +62,23 @@ def stack(
         )
     for table in validation:
         refuse_test(table, "weight")
+    of_validation = _logits(validation)
     labels, _ = labels_and_scores(validation[0])
-    regression = LogisticRegression().fit(_logits(validation), labels)
+    regression = LogisticRegression().fit(of_validation, labels)
     weights = pd.Series([*regression.coef_[0], *regression.intercept_], index=[*names[0], "constant"])
     return _together(test, regression.predict_proba(_logits(test))[:, 1], name), weights
 
 
 def _logits(tables: Sequence[pd.DataFrame]) -> np.ndarray:
     """Return the logits of the first table's n samples, in its order, by each detector: n x detectors."""
-    if not tables:
-        raise CourseError("An ensemble is of one detector or more; there is no predictions table.")
-    columns = []
+    scores = paired(tables)
     for table in tables:
         if kinds := set(table["score_kind"]) - {"probability"}:
             raise CourseError(
                 f"{table['model'].iloc[0]} has scores of the kind {', '.join(kinds)}, which have no logits."
                 " Only probabilities go into an ensemble."
             )
-        both = tables[0][KEYS].merge(table[[*KEYS, "score"]], on=KEYS, how="left", validate="1:1")
-        if len(table) != len(both) or both["score"].isna().any():
-            raise CourseError(
-                f"{table['model'].iloc[0]} has not scored the samples that {tables[0]['model'].iloc[0]} has:"
-                f" {len(table)} rows against {len(both)}, of which {int(both['score'].isna().sum())} have no"
-                " partner. Predict with all detectors on the same split of the same data set, by video."
-            )
-        columns.append(logit(np.clip(both["score"].to_numpy(np.float64), CLIP, 1 - CLIP)))
-    return np.stack(columns, axis=1)
+    return logits(scores)
 
 
 def _together(tables: Sequence[pd.DataFrame], scores: np.ndarray, name: str) -> pd.DataFrame:

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from course_utils.data.splits import SPLITS
 from course_utils.errors import CourseError
-
-SPLITS = ("train", "val", "test")
 
 
 def _percent(value: float) -> float:

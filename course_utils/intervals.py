@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.stats import binomtest, norm, t
 
 from course_utils.errors import CourseError
-from course_utils.predictions import labels_and_scores
+from course_utils.predictions import labels_and_scores, paired
 
 # Below this an interval drawn over groups says more about the few groups than about the model.
 FEWEST_GROUPS = 8
@@ -127,20 +127,11 @@ def compare(first: pd.DataFrame, second: pd.DataFrame) -> Comparison:
     Only this may say "better": two intervals that overlap do not show that there is no difference.
 
     Raises:
-        CourseError: the tables are not of the same samples.
+        CourseError: the tables are not of the same samples, or of one class.
     """
-    keys = ["dataset", "path", "video", "frame", "label"]
-    both = first.merge(second, on=keys, how="outer", indicator=True, suffixes=("", "_second"))
-    unpaired = int((both["_merge"] != "both").sum())
-    if unpaired or len(both) != len(first):
-        raise CourseError(
-            f"Two models are compared on the same samples; the predictions hold {len(first)} and"
-            f" {len(second)} rows, {unpaired} of them without a partner of the same path, frame and label."
-            " Predict with both models on the same split."
-        )
-    labels, scores = labels_and_scores(both)
-    one, other = _auroc(labels, scores), _auroc(labels, both["score_second"].to_numpy())
-    difference = bootstrap(both["group"], lambda weights: one(weights) - other(weights))
+    labels, _ = labels_and_scores(first)
+    one, other = (_auroc(labels, scores) for scores in paired([first, second]).T)
+    difference = bootstrap(first["group"], lambda weights: one(weights) - other(weights))
     return Comparison(_name(first), _name(second), difference)
 
 

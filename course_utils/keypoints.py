@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from course_utils.bars import bar
-from course_utils.cluster import work
+from course_utils.cluster import one_core_each, work
 from course_utils.data.pictures import open_prepared
 from course_utils.data.units import read_unit, units_of, write_unit
 from course_utils.errors import CourseError
@@ -61,15 +61,11 @@ def sift_descriptors(samples: pd.DataFrame, root: Path, *, progress: bool = True
     found = {unit: read_unit(_place(unit)) for unit in units}
     files = [Path(root) / path for path in samples["path"]]
     missing = [(unit, [files[row] for row in units[unit]]) for unit in units if found[unit] is None]
-    threads = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(1)  # one picture a core is faster than all cores on one
+    with one_core_each():
         # Threads will do: decoding and describing leave the interpreter's lock.
         done = work(_describe_unit, missing) if missing else []
         for (unit, _), content in bar(done, progress, total=len(missing), desc="SIFT", unit="folder"):
             found[unit] = content
-    finally:
-        cv2.setNumThreads(threads)
     descriptors = [np.empty((0, WIDTH), np.uint8)] * len(samples)
     for unit, rows in units.items():
         ends = found[unit]["counts"].cumsum(0)[:-1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from course_utils import doctor, paths
+from course_utils.errors import CourseError
 
 Answer = TypeVar("Answer")
 
@@ -81,8 +82,13 @@ class Lesson:
         row = {"name": name, "value": float(value), **context}
         if any(map(math.isnan, row.get("interval") or ())):
             row["interval"] = None
-        self._results = [known for known in self._results if known["name"] != name] + [row]
-        self._write()
+        before = self._results
+        self._results = [known for known in before if known["name"] != name] + [row]
+        try:
+            self._write()
+        except CourseError:  # of this row, which spoils no later one
+            self._results = before
+            raise
         # Who reads a student's answers finds the numbers of the same run in these lines.
         print(f"recorded: {name} = {row['value']:.6g}")
 

@@ -49,6 +49,26 @@ def instructor() -> Path:
     return repository() / "instructor"
 
 
+def reference_runs() -> Path:
+    """Return the folder of what longer runs of our own found, and of the weights of small networks."""
+    return repository() / "reference_runs"
+
+
+def read_reference(name: str) -> Any:
+    """Return what a longer run of our own found, such as "09_variants".
+
+    Raises:
+        CourseError: the file is not where the course was installed from.
+    """
+    known = read_json(reference_runs() / f"{name}.json", missing=None)
+    if known is None:
+        raise CourseError(
+            f"reference_runs/{name}.json, which holds what a longer run of our own found, is not here. Work"
+            " in a clone or a release of the course, which has it."
+        )
+    return known
+
+
 def work() -> Path:
     """Return the folder of the user's own copies of notebooks; git ignores it."""
     return repository() / "work"
@@ -133,11 +153,21 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` as indented JSON, atomically (see `atomic_write`); NaN and infinity are refused."""
+    """Write `value` as indented JSON, atomically (see `atomic_write`).
+
+    Raises:
+        CourseError: it is no plain data, or holds NaN or infinity.
+        RunError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CourseError(
+            f"{path} is not written: what it should hold is no plain data ({error}). Expected are text,"
+            " finite numbers of Python's own, true or false, None, lists and dictionaries."
+        ) from error
     with atomic_write(path) as temporary:
-        temporary.write_text(
-            json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path, missing: Any) -> Any:

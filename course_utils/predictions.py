@@ -5,6 +5,7 @@ scored it, and its score. Higher means more fake, or more anomalous. Rates are f
 ``tcr``, which its paper prints in percent. A score *at or above* a threshold is called fake.
 """
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -23,6 +24,7 @@ PREDICTION_COLUMNS = KEY_COLUMNS | {
     "score": "float64",
     "score_kind": "string",
 }
+SAMPLE = ["dataset", "path", "video", "frame", "label"]  # what tells one sample from another
 SCORE_KINDS = ("probability", "anomaly")
 # A probability of 0 or 1 counts as this far from it, as in scikit-learn: being wrong costs 36 nats at most.
 CLIP = float(np.finfo(np.float64).eps)
@@ -109,6 +111,35 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
     if problems:
         raise CourseError(f"{where} cannot be used: {'; '.join(problems)}.")
     return table[list(PREDICTION_COLUMNS)].astype(PREDICTION_COLUMNS)
+
+
+def paired(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Return the scores of several tables of the same samples, in the first one's order: n x tables.
+
+    Raises:
+        CourseError: there is no table, one has a sample twice, or has other samples than the first.
+    """
+    if not tables:
+        raise CourseError("There is no predictions table; give one or more.")
+    scores = []
+    for table in tables:
+        name = table["model"].iloc[0]
+        if twice := int(table.duplicated(SAMPLE).sum()):
+            raise CourseError(
+                f"{twice} rows of the predictions of {name} are of samples that stand there already. Give one"
+                " run at a time, with a row a sample."
+            )
+        both = tables[0][SAMPLE].merge(table[[*SAMPLE, "score"]], on=SAMPLE, how="left")
+        alone = int(both["score"].isna().sum())
+        if alone or len(table) != len(both):
+            raise CourseError(
+                f"The predictions of {tables[0]['model'].iloc[0]} and of {name} are not of the same samples:"
+                f" {len(both)} and {len(table)} rows, {alone} of them without a partner of the same path and"
+                " frame. Predict with all models on the same split of the same data set, by video where some"
+                " score clips."
+            )
+        scores.append(both["score"].to_numpy(np.float64))
+    return np.stack(scores, axis=1)
 
 
 def labels_and_scores(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,5 @@
 """Who is on a picture: training a face recogniser on some people, and verifying it on pairs of others."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,13 @@ def reference_recogniser() -> tuple[FaceViT, dict[str, Any]]:
     """Return the course's own small face recogniser, and what is recorded of the run that trained it.
 
     It was trained on drawn people who are in none of the data sets; ``origin`` of the network says so.
+
+    Raises:
+        CourseError: it is not where the course was installed from.
     """
-    folder = paths.repository() / "reference_runs"
-    record = json.loads((folder / "10_face_vit.json").read_text(encoding="utf-8"))
+    record = paths.read_reference("10_face_vit")
     network = FaceViT(**record["network"])
-    load_weights(folder / "10_face_vit.safetensors", network)
+    load_weights(paths.reference_runs() / "10_face_vit.safetensors", network)
     network.origin = Origin(
         f"reference run, {record['training_pictures']:,} pictures of"
         f" {record['training_people']:,} drawn people, {record['epochs']} epochs, {record['date']}"

@@ -6,7 +6,7 @@ import pandas as pd
 from course_utils.errors import CourseError
 from course_utils.intervals import share_interval
 
-UNKNOWN = "unknown"
+ALL, UNKNOWN = "all", "unknown"
 # Each kind of error, and the label of the pictures that can suffer it; None: both.
 ERRORS = {"error rate": None, "false positive rate": 0, "miss rate": 1}
 
@@ -28,7 +28,7 @@ def errors_by(table: pd.DataFrame, column: str, threshold: float) -> pd.DataFram
         positive rate" of reals and the "miss rate" of fakes.
 
     Raises:
-        CourseError: there is no such column.
+        CourseError: there is no such column, or a subgroup is called "all".
     """
     subgroups = _subgroups(table, column)
     wrong = ((table["score"] >= threshold) != table["label"]).to_numpy()
@@ -37,7 +37,7 @@ def errors_by(table: pd.DataFrame, column: str, threshold: float) -> pd.DataFram
         of_subgroup = np.ones(len(table), bool) if name is None else (subgroups == name).to_numpy()
         for error, label in ERRORS.items():
             chosen = of_subgroup & ((table["label"] == label).to_numpy() if label is not None else True)
-            row = {"subgroup": "all" if name is None else name, "error": error, "pictures": int(chosen.sum())}
+            row = {"subgroup": ALL if name is None else name, "error": error, "pictures": int(chosen.sum())}
             if row["pictures"]:
                 found = share_interval(wrong[chosen], table["group"][chosen])
                 row |= {"rate": found.value, "low": found.low, "high": found.high, "groups": found.groups}
@@ -55,4 +55,8 @@ def _subgroups(table: pd.DataFrame, column: str) -> pd.Series:
         )
     found = table[column].astype("category").cat.remove_unused_categories()
     found = found.cat.rename_categories(str)
-    return found.cat.add_categories([UNKNOWN]).fillna(UNKNOWN).cat.remove_unused_categories()
+    if ALL in found.cat.categories:
+        raise CourseError(f"A subgroup of {column!r} is called {ALL!r}, like the row of all. Rename it.")
+    if UNKNOWN not in found.cat.categories:
+        found = found.cat.add_categories([UNKNOWN])
+    return found.fillna(UNKNOWN).cat.remove_unused_categories()

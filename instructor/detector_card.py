@@ -4,8 +4,6 @@ Run as ``python instructor/detector_card.py``, some minutes. `course predict` as
 is named. Writes ``reference_runs/13_meso4.json``, and the weights under the same name beside it.
 """
 
-import json
-
 from course_utils import paths
 from course_utils.data.datasets import PictureDataset
 from course_utils.data.faces import Haar, find_detector
@@ -24,8 +22,8 @@ SEED = 905  # other people than those of more_people.py
 
 def main() -> None:
     """Draw the people, score them, and write the card."""
-    folder = paths.repository() / "reference_runs"
-    trained = json.loads((folder / "05_meso4.json").read_text())
+    folder = paths.reference_runs()
+    trained = paths.read_reference("05_meso4")
     manifest = load_manifest("rendered_fakes")
     recipe = manifest.generate.model_copy(update={"pairs": PAIRS, "seed": SEED})
     others = {"name": "rendered_fakes_others", "generate": recipe, "expects": ()}

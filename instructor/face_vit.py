@@ -59,7 +59,7 @@ def main() -> None:
     trained = verified(network, prepared)
     print(f"verification {trained}; untrained {untrained}")
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    folder = paths.repository() / "reference_runs"
+    folder = paths.reference_runs()
     safetensors.torch.save_file(weights, folder / "10_face_vit.safetensors")
     paths.write_json(
         folder / "10_face_vit.json",

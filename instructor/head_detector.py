@@ -92,7 +92,7 @@ def main() -> None:
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
     }
-    folder = paths.repository() / "reference_runs"
+    folder = paths.reference_runs()
     save_weights(folder / f"{REFERENCE}.safetensors", halves)
     side = STAGES[-1][0]
     network = HeadNetwork(side, "reference")

@@ -63,7 +63,7 @@ def _completed(out: Path, settings: dict[str, Any]) -> bool:
 
 def write(name: str, content: dict[str, Any]) -> None:
     """Write a file of numbers into ``reference_runs/``."""
-    paths.write_json(paths.repository() / "reference_runs" / f"{name}.json", content)
+    paths.write_json(paths.reference_runs() / f"{name}.json", content)
 
 
 def numbers(interval: Interval) -> list[float | int]:

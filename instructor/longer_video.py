@@ -54,7 +54,7 @@ def of_seed(seed: int, found: LongerRun) -> dict[str, object]:
 
 if __name__ == "__main__":
     prepared = draw_videos()
-    known = paths.read_json(paths.repository() / "reference_runs" / "11_video.json", missing={})
+    known = paths.read_json(paths.reference_runs() / "11_video.json", missing={})
     runs = {run["seed"]: run for run in known.pop("runs", [])}
     for seed in map(int, sys.argv[1:] or EXPERIMENTS):
         settings = {**SETTINGS, "dataset": prepared.name, "experiments": EXPERIMENTS[seed], "seed": seed}

@@ -68,7 +68,7 @@ def write(name: str, prepared: PreparedDataset, **content: object) -> None:
         "date": datetime.date.today().isoformat(),
         "commit": commit(),
     }
-    paths.write_json(paths.repository() / "reference_runs" / name, {**about, **content})
+    paths.write_json(paths.reference_runs() / name, {**about, **content})
 
 
 def synthetic() -> None:
@@ -118,7 +118,7 @@ def forged() -> None:
         for method in sorted(set(table["method"]) - set(real["method"]))
     }
     weights = {name: tensor.cpu().contiguous() for name, tensor in detector.model.state_dict().items()}
-    safetensors.torch.save_file(weights, paths.repository() / "reference_runs" / "05_meso4.safetensors")
+    safetensors.torch.save_file(weights, paths.reference_runs() / "05_meso4.safetensors")
     write(
         "05_meso4.json",
         prepared,

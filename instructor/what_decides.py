@@ -85,4 +85,4 @@ if __name__ == "__main__":
             "seeds": SEEDS,
             "variants": variants,
         }
-        paths.write_json(paths.repository() / "reference_runs" / "03_what_decides.json", content)
+        paths.write_json(paths.reference_runs() / "03_what_decides.json", content)

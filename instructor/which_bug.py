@@ -76,4 +76,4 @@ if __name__ == "__main__":
         }
         for letter, mistake in LETTERS.items()
     ]
-    paths.write_json(paths.repository() / "reference_runs" / "02_which_bug.json", runs)
+    paths.write_json(paths.reference_runs() / "02_which_bug.json", runs)

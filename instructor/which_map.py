@@ -74,7 +74,7 @@ def main() -> None:
         "picture": [row.tobytes().hex() for row in picture.permute(1, 2, 0).numpy()],
         "maps": {letter: rows_of(heat) for letter, heat in scaled.items()},
     }
-    paths.write_json(paths.repository() / "reference_runs" / "05_which_map.json", content)
+    paths.write_json(paths.reference_runs() / "05_which_map.json", content)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class RedFinder:
     def __init__(self) -> None:
         self.asked = 0
 
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         self.asked += 1
         red = (picture[..., 0] > 120).astype(np.uint8)
         _, _, boxes, _ = cv2.connectedComponentsWithStats(red)

@@ -153,6 +153,11 @@ def test_an_ensemble_weighs_its_members_alike_whatever_their_units():
     with pytest.raises(CourseError, match="same samples"):
         shorter = {"val": second["val"], "test": second["test"][:-1]}
         anomaly.ensemble([first, shorter], run="quick")
+    with pytest.raises(CourseError, match="and no fake"):
+        anomaly.ensemble([{"val": table, "test": table} for table in (plain, plain)], run="quick")
+    one = {split: table.head(1) for split, table in first.items()}
+    with pytest.raises(CourseError, match="these are 1, 0 of them fake"):
+        anomaly.ensemble([one, one], run="quick")
 
 
 def test_every_forgery_is_set_against_the_same_reals():

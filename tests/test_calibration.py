@@ -30,22 +30,17 @@ def with_logits_times(table: pd.DataFrame, factor: float) -> pd.DataFrame:
     return table.assign(score=expit(factor * logit(table["score"])))
 
 
-@pytest.mark.parametrize(("equal", "strategy"), [("width", "uniform"), ("mass", "quantile")])
 @pytest.mark.parametrize("bins", [1, 7, 10])
-def test_bins_are_those_of_scikit_learn(equal, strategy, bins):
+def test_bins_are_those_of_scikit_learn(bins):
     table = predictions(300, 200, separation=1.5)
     # Rounding puts scores on the edges; both ends of the range are there.
     table["score"] = np.r_[0, 1, table["score"].round(1)[2:]]
-    found = reliability(table, bins, equal)
-    observed, predicted = calibration_curve(table["label"], table["score"], n_bins=bins, strategy=strategy)
+    found = reliability(table, bins)
+    observed, predicted = calibration_curve(table["label"], table["score"], n_bins=bins)
     assert found["observed"].to_numpy() == pytest.approx(observed)
     assert found["predicted"].to_numpy() == pytest.approx(predicted)
     assert found["pictures"].sum() == 500
     assert found["predicted"].between(found["low"] - 1e-9, found["high"] + 1e-9).all()
-
-
-def test_bins_of_equal_mass_have_equally_many_pictures():
-    assert set(reliability(predictions(60, 40), 10, "mass")["pictures"]) == {10}
 
 
 def test_a_bin_has_an_interval_over_groups_from_eight_on():
@@ -164,7 +159,5 @@ def test_what_is_no_probability_or_no_temperature_is_refused():
     for temperature in (0, -1, np.nan, np.inf):
         with pytest.raises(CourseError, match="over 0"):
             with_temperature(table, temperature)
-    with pytest.raises(CourseError, match="equal width or mass"):
-        reliability(table, equal="count")
-    with pytest.raises(CourseError, match="0 bins"):
+    with pytest.raises(CourseError, match="not into 0"):
         reliability(table, bins=0)

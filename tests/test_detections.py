@@ -13,6 +13,7 @@ from pycocotools.cocoeval import COCOeval
 from course_utils.data.faces import Face
 from course_utils.data.head_scenes import Scene
 from course_utils.detections import average_precision, best_threshold, look, match, precision_recall
+from course_utils.errors import CourseError
 
 
 class Known:
@@ -23,7 +24,7 @@ class Known:
     def __init__(self, found: list[list[tuple[list[float], float]]]) -> None:
         self.found = found
 
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         faces = [Face(np.float32(box), score) for box, score in self.found[picture[0, 0, 0]]]
         return sorted(faces, key=lambda face: -face.score)
 
@@ -137,4 +138,7 @@ def test_a_curve_begins_at_the_surest_and_the_threshold_keeps_what_is_best(tmp_p
 
 def test_nothing_found_is_zero(tmp_path):
     scenes = write_scenes(tmp_path, [[[1, 1, 9, 9]]] * 9)
-    assert average_precision(match(scenes, [[]] * 9)).value == 0
+    matched = match(scenes, [[]] * 9)
+    assert average_precision(matched).value == 0
+    with pytest.raises(CourseError, match="No head was found"):
+        best_threshold(matched)

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from predicted import predictions
 from scipy.special import expit, logit
@@ -47,11 +48,15 @@ def test_stacking_is_logistic_regression_on_the_logits_of_validation():
 
 def test_what_cannot_go_together_is_named():
     first, second = detector("first", 0), detector("second", 1)
-    with pytest.raises(CourseError, match="second has not scored the samples that first has"):
+    with pytest.raises(CourseError, match="of first and of second are not of the same samples"):
         mean_of_logits([first, second.iloc[1:]])
+    with pytest.raises(CourseError, match="1 rows of the predictions of second are of samples that stand"):
+        mean_of_logits([first, pd.concat([second, second.head(1)])])
+    with pytest.raises(CourseError, match="give one or more"):
+        stack([], [])
     with pytest.raises(CourseError, match="second has scores of the kind anomaly"):
         mean_of_logits([first, second.assign(score_kind="anomaly")])
-    with pytest.raises(CourseError, match="one detector or more"):
+    with pytest.raises(CourseError, match="give one or more"):
         mean_of_logits([])
     with pytest.raises(CourseError, match="would have seen the answers"):
         stack([first, second], [first, second])

@@ -325,7 +325,7 @@ def test_how_far_scores_can_be_trusted_is_said_with_numbers(shown):
     curves = robustness(degraded())
     worst = curves[(curves["model"] == "Xception") & (curves["severity"] == 3)]["auroc"].item()
     assert f"{worst:.3f} where it is lowest (corruption 3, 3)" in plots.plot_robustness(curves)
-    assert plots.plot_robustness(curves, "auroc_change").startswith("change of AUROC on degraded pictures")
+    assert plots.plot_robustness(curves).startswith("AUROC on degraded pictures")
     errors = errors_by(table, "method", 0.5)
     rate = errors[(errors["subgroup"] == "original") & (errors["error"] == "false positive rate")]
     assert f"false positive rate {100 * rate['rate'].item():.1f} % of all" in plots.plot_subgroups(

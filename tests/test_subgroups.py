@@ -71,3 +71,13 @@ def test_a_subgroup_of_one_class_has_no_rate_of_the_other():
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(CourseError, match=r"no column 'glasses'.*merge"):
         errors_by(people(), "glasses", 0.5)
+
+
+def test_whoever_says_unknown_themselves_is_among_the_unknown_and_all_is_taken():
+    table = people()
+    said = table.assign(tone=np.where(np.arange(len(table)) < 10, "unknown", table["tone"].astype(str)))
+    said.loc[10:19, "tone"] = None
+    found = errors_by(said, "tone", 0.5).set_index(["subgroup", "error"])
+    assert found.loc[("unknown", "error rate"), "pictures"] == 20
+    with pytest.raises(CourseError, match="called 'all'"):
+        errors_by(table.assign(tone=table["tone"].astype(str).replace("a", "all")), "tone", 0.5)

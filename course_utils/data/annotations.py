@@ -58,9 +58,10 @@ def annotated_as(root: Path) -> Literal["yolo", "list"] | None:
     """Return the form of the annotations in a folder, None if there are none."""
     if any((root / f"{split}.txt").is_file() for split in SPLITS):
         return "list"
-    for file in (file for split in SPLITS for file in sorted((root / split).rglob("*.txt"))):
-        beside = any(file.with_suffix(extension).is_file() for extension in EXTENSIONS)
-        if beside and file.read_bytes().strip() in (b"0", b"1"):
+    for split in SPLITS:
+        files = sorted((root / split).rglob("*"))
+        pictures = {file.with_suffix(".txt") for file in files if file.suffix.lower() in EXTENSIONS}
+        if any(file in pictures and file.read_bytes().strip() in (b"0", b"1") for file in files):
             return "yolo"
     return None
 

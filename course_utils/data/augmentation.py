@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
 # Left, top, right and bottom as shares of a crop that is 1.3 times as large as the face and upright.
-FACE_PARTS = {
+DROPPED_PARTS = {
     "eyes": (0.22, 0.30, 0.78, 0.47),
     "nose": (0.38, 0.42, 0.62, 0.64),
     "mouth": (0.32, 0.64, 0.68, 0.82),
@@ -122,11 +122,11 @@ class DropFacePart(v2.Transform):
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the part."""
-        return {"part": list(FACE_PARTS)[int(torch.randint(len(FACE_PARTS), ()))]}
+        return {"part": list(DROPPED_PARTS)[int(torch.randint(len(DROPPED_PARTS), ()))]}
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
         """Return the picture or clip without that part."""
-        return without(inpt, FACE_PARTS[params["part"]])
+        return without(inpt, DROPPED_PARTS[params["part"]])
 
 
 def without(frames: Tensor, box: Sequence[float]) -> Tensor:

@@ -9,8 +9,9 @@ import pandas as pd
 from PIL import Image
 
 from course_utils import paths
+from course_utils.data.annotations import TABLE
 from course_utils.data.editions import Difference, closest_edition, count_by_split
-from course_utils.data.inventory import Survey, survey
+from course_utils.data.inventory import STRANGE, Survey, survey
 from course_utils.data.manifest import Manifest
 from course_utils.data.pictures import PictureFacts
 from course_utils.data.samples import read_samples
@@ -76,7 +77,7 @@ def check(manifest: Manifest, jobs: int | None = None, progress: bool = True) ->
         *_duplicates(usable),
         *_straddling(usable),
         *(_miscounted(edition, difference) for difference in differences),
-        *(Finding("note", "no layout line", path, "no layout line describes it") for path in found.strangers),
+        *(Finding("note", "not used", path, STRANGE) for path in found.strangers),
         *(note for columns, facts in usable for note in _oddities(columns["path"], facts)),
     ]
     return CheckReport(manifest.name, found.root, findings, counts, None if differences else edition)
@@ -90,7 +91,7 @@ def _miscounted(edition: str, difference: Difference) -> Finding:
 
 def _gone(manifest: Manifest, found: Survey) -> list[Finding]:
     """Find what was prepared from this folder and is not there any more."""
-    table = manifest.place_in(paths.writable_cache()) / "samples.parquet"
+    table = manifest.place_in(paths.writable_cache()) / TABLE
     if not table.is_file():
         return []
     there = {columns["path"] for columns, _ in found.pictures}

@@ -158,7 +158,8 @@ class ClipDataset(Dataset):
         clip = self._ordered(clip).transpose(0, 1)
         if not self.pad:
             return clip.contiguous(), int(self.labels[index])
-        return _filled_up(clip, self.frames), int(self.labels[index]), own
+        filled = torch.nn.functional.pad(clip, (0, 0, 0, 0, 0, self.frames - clip.shape[1]))  # black
+        return filled, int(self.labels[index]), own
 
     def batch_transform(self, batch: Tensor) -> Tensor:
         """Return a uint8 batch B x 3 x T x H x W, on any device, as normalised float32."""
@@ -235,13 +236,6 @@ class ClipDataset(Dataset):
         if self.order == "still":
             return clip[len(clip) // 2].expand_as(clip)
         return clip
-
-
-def _filled_up(clip: Tensor, frames: int) -> Tensor:
-    """Return 3 x T x H x W with black frames after its own, `frames` in all."""
-    filled = clip.new_zeros(clip.shape[0], frames, *clip.shape[2:])
-    filled[:, : clip.shape[1]] = clip
-    return filled
 
 
 def _rows_of_videos(samples: pd.DataFrame) -> list[np.ndarray]:

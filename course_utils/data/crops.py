@@ -22,8 +22,8 @@ from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
 from course_utils.bars import bar
-from course_utils.cluster import work
-from course_utils.data.faces import FaceDetector, Precomputed, find_detector, follow, square_crop
+from course_utils.cluster import one_core_each, work
+from course_utils.data.faces import FaceDetector, find_detector, follow, square_crop
 from course_utils.data.inventory import Survey
 from course_utils.data.layout import read_boxes
 from course_utils.data.manifest import Manifest
@@ -55,21 +55,26 @@ class Crop(BaseModel):
 class CropRecord(BaseModel):
     """What `crops.json` tells of a video: SHA-256 of what it was made from, the crops, or the problem.
 
-    `looked_at` is the number of frames in which a face was wanted.
+    `masked` says whether a mask of what was manipulated was there to be cut too, and `looked_at` is the
+    number of frames in which a face was wanted.
     """
 
     video: str
     reference: str
+    masked: bool = False
     looked_at: int = 0
     crops: list[Crop] = []
     problem: str = ""
 
 
 class SceneBoxes(BaseModel):
-    """The box of the followed person in each frame that was looked at; None where nobody was found."""
+    """The box of the followed person in each frame that was looked at; None where nobody was found.
+
+    `finder` is the name of the detector, or the path of the file that told the boxes.
+    """
 
     reference: str
-    detector: str
+    finder: str
     boxes: dict[int, Box | None]
 
 
@@ -106,10 +111,11 @@ class Cutter:
         reference = digest(known) if known and known.is_file() else facts.sha256
         records, boxes = [], None
         for columns, facts in scene.videos:
-            record = _read_record(self.folder / columns["path"], facts.sha256, reference)
+            wanted = CropRecord(video=facts.sha256, reference=reference, masked=bool(columns["mask"]))
+            record = _read_record(self.folder / columns["path"], wanted)
             if record is None:
                 boxes = boxes or self._boxes(scene, known, reference)
-                record = self._cut_video(columns, facts, boxes)
+                record = self._cut_video(columns, facts, boxes, wanted)
             records.append(record)
         return records
 
@@ -122,27 +128,34 @@ class Cutter:
             if stored.reference == reference:
                 return stored
         columns, facts = scene.videos[0]
-        detector = Precomputed(read_boxes(known)) if known else self.detector
         numbers, faces = self.sampling.frames(facts.frames), []
-        with contextlib.suppress(BadFile):  # cutting the same video says what is wrong with it
-            for number, picture in read_frames(self.root / columns["path"], numbers):
-                faces.append(detector.detect(picture, number))
-        found = zip(numbers, follow(faces), strict=False)
-        boxes = {number: None if box is None else tuple(map(float, box)) for number, box in found}
-        stored = SceneBoxes(reference=reference, detector=detector.name, boxes=boxes)
+        if known:  # a renderer's or a person's, who knows better than a detector who is where
+            told = dict(enumerate(read_boxes(known)))
+            finder, found = columns["boxes"], [told.get(number) for number in numbers]
+        else:
+            finder = self.detector.name
+            with contextlib.suppress(BadFile):  # cutting the same video says what is wrong with it
+                for _, picture in read_frames(self.root / columns["path"], numbers):
+                    faces.append(self.detector.detect(picture))
+            found = follow(faces)
+        boxes = zip(numbers, found, strict=False)
+        boxes = {number: None if box is None else tuple(map(float, box)) for number, box in boxes}
+        stored = SceneBoxes(reference=reference, finder=finder, boxes=boxes)
         paths.write_json(file, stored.model_dump(mode="json"))
         return stored
 
-    def _cut_video(self, columns: dict, facts: PictureFacts, scene: SceneBoxes) -> CropRecord:
+    def _cut_video(
+        self, columns: dict, facts: PictureFacts, scene: SceneBoxes, record: CropRecord
+    ) -> CropRecord:
+        """Cut one video and complete its `record`."""
         numbers = [number for number in scene.boxes if number < facts.frames]
         boxes = {number: scene.boxes[number] for number in numbers if scene.boxes[number] is not None}
-        record = CropRecord(video=facts.sha256, reference=scene.reference, looked_at=len(numbers))
+        record.looked_at = len(numbers)
         if not boxes:
-            record.problem = f"no face was found in {len(numbers)} frames by {scene.detector}"
+            record.problem = f"no face was found in {len(numbers)} frames by {scene.finder}"
         with _unfinished(self.folder) as folder:
             try:
-                crops = self._write_crops(columns, boxes, folder) if boxes else []
-                record.crops = crops
+                record.crops = self._write_crops(columns, boxes, folder) if boxes else []
             except BadFile as error:
                 record.problem = str(error)
             (folder / RECORD).write_text(record.model_dump_json(), encoding="utf-8")
@@ -219,13 +232,14 @@ def _scenes(found: Survey) -> list[Scene]:
     return [Scene(name, sorted(videos, **by_label)) for name, videos in sorted(scenes.items())]
 
 
-def _read_record(folder: Path, video: str, reference: str) -> CropRecord | None:
-    """Return the record of a video that was cut, if it was cut from these very files."""
+def _read_record(folder: Path, wanted: CropRecord) -> CropRecord | None:
+    """Return the record of a video that was cut, if it was cut from the very files that `wanted` names."""
     try:
         record = CropRecord.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
         return None
-    return record if (record.video, record.reference) == (video, reference) else None
+    made_of = {"video", "reference", "masked"}
+    return record if record.model_dump(include=made_of) == wanted.model_dump(include=made_of) else None
 
 
 @contextlib.contextmanager
@@ -243,13 +257,13 @@ def _publish(made: Path, place: Path, record: CropRecord) -> None:
     """Give a finished folder its name; what another preparation made of the same files meanwhile stays."""
     made.chmod(0o777 & ~paths.umask())
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists() and not _read_record(place, record.video, record.reference):
+    if place.exists() and not _read_record(place, record):
         old = place.rename(made.with_suffix(".old"))
         shutil.rmtree(old)
     try:
         made.rename(place)
     except OSError:
-        if not _read_record(place, record.video, record.reference):
+        if not _read_record(place, record):
             raise
 
 
@@ -265,14 +279,3 @@ def encode(extension: str, picture: np.ndarray) -> bytes:
     stored = picture[..., ::-1] if picture.ndim == 3 else picture
     _, data = cv2.imencode(extension, np.ascontiguousarray(stored), PARAMETERS[extension])
     return data.tobytes()
-
-
-@contextlib.contextmanager
-def one_core_each() -> Iterator[None]:
-    """Let OpenCV keep to one core: one video or picture a core is faster than all cores on one."""
-    threads = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(1)
-        yield
-    finally:
-        cv2.setNumThreads(threads)

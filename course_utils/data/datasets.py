@@ -66,7 +66,8 @@ class PictureDataset(Dataset):
             [v2.ToDtype(torch.float32, scale=True), v2.Normalize(*normalise, inplace=True)]
         )
         self._paths = self.samples["path"].tolist()
-        self._forget_pictures()
+        self._pictures: dict[int, torch.Tensor] = {}
+        self._room: float | None = None  # bytes left; counted from the first picture on, in its own process
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -88,10 +89,6 @@ class PictureDataset(Dataset):
     def __getstate__(self) -> dict:
         """Leave the kept pictures behind: each worker process keeps its own."""
         return {**self.__dict__, "_pictures": {}, "_room": None}
-
-    def _forget_pictures(self) -> None:
-        self._pictures: dict[int, torch.Tensor] = {}
-        self._room: float | None = None  # bytes left; counted from the first picture on, in its own process
 
     def _keep(self, index: int, picture: torch.Tensor) -> None:
         if self._room is None:

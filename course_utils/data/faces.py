@@ -18,8 +18,9 @@ from course_utils.errors import CourseError
 DETECTORS = ("YuNet", "Haar")  # the better one first
 YUNET_URL = "https://github.com/ShiqiYu/libfacedetection.train/raw/master/onnx/yunet_n_640_640.onnx"
 YUNET_SHA256 = "25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31"
+LOWEST_SCORE = 0.6  # of what YuNet calls a face, 0 to 1
 YUNET_SIDES = (320, 640, 1280)  # pixels of the longer side: tried in this order until a face is found
-LARGEST_GAP = 3  # frames in a row in which a detector may miss a face that it finds before and after
+LARGEST_GAP = 3  # frames, of those looked at, that may lack a face which is there before and after
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,8 @@ class FaceDetector(Protocol):
 
     name: str
 
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
-        """Return the faces in `picture` (H x W x 3 uint8 RGB), the surest first.
-
-        `frame` is the picture's number in its video; only `Precomputed` boxes depend on it.
-        """
+    def detect(self, picture: np.ndarray) -> list[Face]:
+        """Return the faces in `picture` (H x W x 3 uint8 RGB), the surest first."""
 
 
 class YuNet:
@@ -52,17 +50,15 @@ class YuNet:
 
     Args:
         weights: the ONNX file.
-        threshold: lowest score of a face, 0 to 1.
     """
 
     name = "YuNet"
 
-    def __init__(self, weights: Path, threshold: float = 0.6) -> None:
+    def __init__(self, weights: Path) -> None:
         self.weights = weights
-        self.threshold = threshold
         self._own = threading.local()  # OpenCV's network belongs to one thread
 
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         """Return the faces (see `FaceDetector`), looking at large pictures made smaller first."""
         longer = max(picture.shape[:2])
         for side in YUNET_SIDES:
@@ -75,7 +71,7 @@ class YuNet:
         height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         if not hasattr(self._own, "network"):
-            self._own.network = cv2.FaceDetectorYN.create(str(self.weights), "", (320, 320), self.threshold)
+            self._own.network = cv2.FaceDetectorYN.create(str(self.weights), "", (320, 320), LOWEST_SCORE)
         self._own.network.setInputSize((width, height))
         _, rows = self._own.network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         faces = []
@@ -94,7 +90,7 @@ class Haar:
     def __init__(self) -> None:
         self._own = threading.local()
 
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         """Return the faces (see `FaceDetector`)."""
         if not hasattr(self._own, "cascade"):
             file = Path(cv2.data.haarcascades, "haarcascade_frontalface_default.xml")
@@ -109,24 +105,6 @@ class Haar:
             for (x, y, wide, high), score in zip(boxes, scores, strict=True)
         ]
         return sorted(faces, key=lambda face: -face.score)
-
-
-class Precomputed:
-    """Boxes that are known already: of a renderer, or made by hand.
-
-    Args:
-        boxes: for each frame of a video x0 y0 x1 y1 in pixels, or None where there is no face.
-    """
-
-    name = "precomputed"
-
-    def __init__(self, boxes: Sequence[Sequence[float] | None]) -> None:
-        self.boxes = boxes
-
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
-        """Return the frame's face (see `FaceDetector`), none beyond the last frame that is known."""
-        box = self.boxes[frame] if frame < len(self.boxes) else None
-        return [] if box is None else [Face(np.array(box, np.float32), 1.0)]
 
 
 def find_detector(name: str = "YuNet") -> FaceDetector:
@@ -197,7 +175,7 @@ def follow(faces: Sequence[Sequence[Face]]) -> list[np.ndarray | None]:
     interpolated.
 
     Args:
-        faces: the faces of each frame, in order of time.
+        faces: the faces of each frame that was looked at, in order of time.
     """
     people: list[dict[int, np.ndarray]] = []
     for number, found in enumerate(faces):

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import paths
-from course_utils.data.faces import find_pointer, middle_face
-from course_utils.data.forgery import Footage, face_template, metadata_note
+from course_utils.data.faces import find_pointer
+from course_utils.data.forgery import Footage, metadata_note
+from course_utils.data.forgery.template import place_template
 from course_utils.data.manifest import load_manifest
 from course_utils.data.pictures import open_rgb
 from course_utils.data.recipes import ForgedPhotographs
 from course_utils.data.rendered.fakes import METHODS, REENACTMENTS, SELF_BLENDED, forge_one
 from course_utils.data.rendered.portraits import save, save_mask
 from course_utils.data.splits import RatioSplit
-from course_utils.errors import CourseError
 
 FEWEST = 3  # photographs of a person: one to forge, one to take the expression from, one to learn from
 SKIPPED = "skipped"
@@ -46,13 +46,13 @@ def make(recipe: ForgedPhotographs, unit: str, folder: Path) -> None:
         few = [name for name, count in _people(recipe).items() if count < FEWEST]
         paths.write_json(folder / f"{SKIPPED}.json", {"people": len(few), "fewer photographs than": FEWEST})
         return
-    footage = {name: _faces(recipe, name) for name in unit.split("+")}
+    names = unit.split("+")
+    footage = {name: _faces(recipe, name) for name in names}
     if lacking := [name for name, photographs in footage.items() if photographs is None]:
         reason = f"a face is found in fewer than {FEWEST} photographs"
         paths.write_json(folder / SKIPPED / f"{unit}.json", {name: reason for name in lacking})
         return
     split = RatioSplit(kind="ratios", seed=recipe.seed).split_of({"group": unit})
-    names = unit.split("+")
     for target, source in (names, names[::-1]):
         mine = footage[target]
         for number in range(min(recipe.photographs, len(mine.frames))):
@@ -82,15 +82,13 @@ def _faces(recipe: ForgedPhotographs, name: str) -> Footage | None:
     root = load_manifest(recipe.photographs_of).data_folder()
     frames, landmarks = [], []
     for file in sorted((root / name).glob("*.jpg")):
+        if len(frames) == recipe.album:
+            break
         picture = np.asarray(open_rgb(file))
-        face = middle_face(detector, picture)
-        if face is None or len(frames) == recipe.album:
-            continue
-        try:
-            landmarks.append(face_template(face.points))
-        except CourseError:  # seen from the side
-            continue
-        frames.append(picture)
+        placed = place_template(detector, picture)
+        if placed is not None:
+            frames.append(picture)
+            landmarks.append(placed)
     return Footage(np.stack(frames), np.stack(landmarks)) if len(frames) >= FEWEST else None
 
 

@@ -9,11 +9,9 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-import cv2
-
 from course_utils import paths
 from course_utils.bars import bar
-from course_utils.cluster import work
+from course_utils.cluster import one_core_each, work
 from course_utils.data.manifest import Manifest
 from course_utils.data.recipes import Recipe
 
@@ -56,11 +54,7 @@ def generate(manifest: Manifest, jobs: int | None = None, progress: bool = True)
 
 
 def _make(recipe: Recipe, folder: Path, unit: str) -> None:
-    threads = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(1)  # one unit a core is faster than all cores on one
+    with one_core_each():
         import_module(MAKERS[recipe.kind]).make(recipe, unit, folder)
-    finally:
-        cv2.setNumThreads(threads)
     with paths.atomic_write(folder / FINISHED / unit):
         pass

@@ -17,7 +17,7 @@ from course_utils.data.pictures import open_prepared
 from course_utils.data.prepare import PreparedDataset
 
 # Mean and standard deviation of ImageNet, as the published weights of the backbone expect.
-NORMALISE = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LEAST_KEPT = 0.35  # of a box's area: of a head that a crop cuts through, less is no head any more
 SMALLEST_CROP = 0.35  # of the longer side of a picture
 
@@ -51,8 +51,10 @@ def scenes(prepared: PreparedDataset, split: str) -> list[Scene]:
     found = []
     for path, heads in prepared.split(split).groupby("path", sort=True):
         annotated = heads.dropna(subset=BOX)
-        columns = prepared.manifest.parse(path)
-        poses = read_poses(prepared.root / columns["boxes"]) if len(annotated) else []
+        told = (prepared.manifest.parse(path) or {}).get("boxes", "")
+        poses = ["Unspecified"] * len(annotated)
+        if len(annotated) and told.endswith(".xml"):
+            poses = read_poses(prepared.root / told)
         extent = heads[["width", "height", "width", "height"]].to_numpy(np.float32)[: len(annotated)]
         boxes = np.clip(annotated[BOX].to_numpy(np.float32), 0, extent)
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
@@ -103,7 +105,7 @@ class SceneDataset(Dataset):
     ) -> None:
         self.scenes = scenes(prepared, split)
         self.root, self.side, self.encode = prepared.root, side, encode
-        self.transform = augmentation(side) if augmented else None
+        self.transform = scene_transform(side) if augmented else None
         told = "".join(f"{scene.path} {scene.boxes.tolist()}" for scene in self.scenes)
         self.content = hashlib.sha256(f"{side} {told}".encode()).hexdigest()[:12]
         self.batch_transform = normalised
@@ -132,10 +134,10 @@ class SceneDataset(Dataset):
 
 def normalised(batch: Tensor) -> Tensor:
     """Return a uint8 batch B x 3 x H x W as the network takes it: float32, by ImageNet's mean and spread."""
-    return v2.functional.normalize(v2.functional.to_dtype(batch, torch.float32, scale=True), *NORMALISE)
+    return v2.functional.normalize(v2.functional.to_dtype(batch, torch.float32, scale=True), *IMAGENET)
 
 
-def augmentation(side: int) -> v2.Transform:
+def scene_transform(side: int) -> v2.Transform:
     """Return what a random square of a scene goes through: brought to `side`, mirrored, in other colours."""
     return v2.Compose(
         [

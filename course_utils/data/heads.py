@@ -7,7 +7,6 @@ moment, cutting goes on from there.
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from course_utils import paths
 from course_utils.bars import bar
-from course_utils.cluster import work
+from course_utils.cluster import one_core_each, work
 from course_utils.data.annotations import BOX
-from course_utils.data.crops import encode, one_core_each
+from course_utils.data.crops import encode
 from course_utils.data.faces import FaceDetector, square_crop
 from course_utils.data.inventory import BATCH, Appender, file_key
 from course_utils.data.pictures import SMALLEST, open_rgb
@@ -78,7 +77,12 @@ def cut_heads(
     tasks = [(path, None if pd.isna(mask) else mask) for path, mask in pictures[["path", "mask"]].to_numpy()]
     name, known = _detector(find).name, _read_record(folder / RECORD)
     cut = {path: known.get((file_key(root, path), name)) for path, _ in tasks}
-    cut = {path: heads for path, heads in cut.items() if heads and _whole(folder, heads)}
+    masks = dict(tasks)  # one that came later is cut
+    cut = {
+        path: heads
+        for path, heads in cut.items()
+        if heads and heads.masked == (masks[path] is not None) and _whole(folder, heads)
+    }
     todo = [task for task in tasks if task[0] not in cut]
     with Appender(folder / RECORD) as record, one_core_each():
         # Threads will do: decoding, detecting and encoding leave the interpreter's lock.
@@ -110,12 +114,6 @@ def _cut(root: Path, folder: Path, find: Callable[[], FaceDetector], task: tuple
         if masks is not None:
             _write(folder / path / f"{number}_mask.png", masks[here])
     return Heads(key=key, detector=detector.name, squares=squares, masked=masks is not None)
-
-
-def find_head_detector() -> FaceDetector:
-    """Return the course's own detector of heads, see `models.head_detector.find_head_detector`."""
-    # By its name, because torch and the network take seconds to import, and most data sets do without.
-    return import_module("course_utils.models.head_detector").find_head_detector()
 
 
 @lru_cache(maxsize=1)  # what finds heads is loaded once a process

@@ -5,7 +5,7 @@ that was killed goes on from there, and one of an unchanged data set opens nothi
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from course_utils.data.video import EXTENSIONS as VIDEOS
 from course_utils.data.video import describe_video
 from course_utils.errors import CourseError
 
+STRANGE = "no layout line describes it, or no split takes it"
 BATCH = 16  # files that are opened one after the other: a picture takes milliseconds
 
 
@@ -89,9 +90,11 @@ def survey(
     facts = {path: known[key] for path in described if (key := file_key(root, path)) in known}
     todo = [path for path in described if path not in facts]
     with Appender(paths.writable_cache() / manifest.name / "inventory.jsonl") as inventory:
-        opened = _open_all(root, todo, describe_video if manifest.frames else describe, jobs)
+        look = partial(_open, root, describe_video if manifest.frames else describe)
+        # Threads will do: decoding and hashing leave the interpreter's lock.
+        opened = work(look, todo, jobs=jobs, batch=BATCH) if todo else ()
         shown = progress and bool(todo)
-        for entry in bar(opened, shown, total=len(todo), desc=f"Opening {manifest.name}", unit="file"):
+        for _, entry in bar(opened, shown, total=len(todo), desc=f"Opening {manifest.name}", unit="file"):
             inventory.append(entry)
             facts[entry.path] = entry.facts
     pictures = [(columns, facts[path]) for path, columns in described.items()]
@@ -137,16 +140,6 @@ def file_key(root: Path, path: str) -> tuple[str, int, int]:
     except OSError:  # a link that leads nowhere, or no right to look: opening it will say so
         return path, -1, -1
     return path, status.st_size, status.st_mtime_ns
-
-
-def _open_all(
-    root: Path, todo: list[str], describe: Callable[[Path], PictureFacts], jobs: int | None
-) -> Iterator[Entry]:
-    if not todo:
-        return
-    # Threads will do: decoding and hashing leave the interpreter's lock.
-    for _, entry in work(partial(_open, root, describe), todo, jobs=jobs, batch=BATCH):
-        yield entry
 
 
 def _open(root: Path, describe: Callable[[Path], PictureFacts], path: str) -> Entry:

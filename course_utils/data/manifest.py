@@ -92,7 +92,7 @@ class Manifest(BaseModel):
             raise ValueError(
                 f"merge names {', '.join(self.merge)}; expected two data sets or more, each once"
             )
-        if not self.layout and self.labels != {"real": 0, "fake": 1}:
+        if not self.layout and not self.labels.items() <= {"real": 0, "fake": 1}.items():
             raise ValueError("labels: expected real: 0 and fake: 1, where no layout has other words")
         kinds = {"dealt", "given"} if self.merge else {"given"}
         if not self.layout and (odd := {rule.kind for rule in self.splits.values()} - kinds):
@@ -143,11 +143,6 @@ class Manifest(BaseModel):
             method = columns["method"] or ("original" if label == 0 else word)
             return {**columns, "label_word": word, "label": label, "method": method}
         return None
-
-    def read(self, path: str) -> dict[str, str] | None:
-        """Return the columns of a file, the split among them, where the path alone tells it; else None."""
-        columns = self.parse(path)
-        return columns and place(columns, self.rule)
 
     def read_all(self, files: list[str], root: Path) -> dict[str, dict]:
         """Return the columns of all `files` under `root` that belong to the data set, by path.

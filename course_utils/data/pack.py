@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from course_utils import paths
 from course_utils.bars import bar
-from course_utils.data.annotations import TABLE
+from course_utils.data.annotations import TABLE, WORDS
 from course_utils.data.manifest import Manifest
 from course_utils.data.pictures import EXTENSIONS, describe
 from course_utils.data.prepare import PreparedDataset, adopt
@@ -57,16 +57,20 @@ def pack(prepared: PreparedDataset, archive: Path, progress: bool = True) -> str
             f" and its terms are: {' '.join(manifest.terms.split())}\n"
             f"Everybody has to get it from its owners: {' '.join(manifest.access.split())}"
         )
-    # Those who get the crops have nothing to cut or to split anew.
+    # Those who get it have the table, and nothing to read from paths or lists, to cut, or to split anew.
     alone = {
         "root": None,
         "generate": None,
         "frames": None,
-        "splits": {manifest.default_split: manifest.rule},
+        "layout": (),
+        "merge": (),
+        "crop": "",
+        "annotations": "table",
+        "labels": {word: label for label, word in enumerate(WORDS) if label in manifest.labels.values()},
+        "splits": {"given": GivenSplit(kind="given")},
+        "default_split": "given",
+        "expects": (),
     }
-    if not manifest.layout:
-        given = {"splits": {"given": GivenSplit(kind="given")}, "default_split": "given"}
-        alone |= {"merge": (), "crop": "", "annotations": "table"} | given
     listed = PackList(manifest=manifest.model_copy(update=alone), sha256={})
     pictures = sorted({*prepared.samples["path"], *prepared.samples["mask"].dropna()})
     with paths.atomic_write(archive) as temporary:
@@ -117,8 +121,7 @@ def unpack(archive: Path, progress: bool = True) -> PreparedDataset:
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise _refused(archive, f"it is no zip file, or only part of one ({error})") from error
     samples = read_samples(folder / TABLE)
-    if listed.manifest.annotations:  # no path says what a picture is: the table stays beside them
-        write_samples(folder / PICTURES / TABLE, samples)
+    write_samples(folder / PICTURES / TABLE, samples)  # no path says what a picture is
     lacking = {f"{PICTURES}/{path}" for path in (*samples["path"], *samples["mask"].dropna())} - set(
         listed.sha256
     )

@@ -52,7 +52,7 @@ def open_rgb(path: Path) -> Image.Image:
     Raises:
         OSError: the file is missing, empty, truncated or no picture; the text says which.
     """
-    return to_rgb(ImageOps.exif_transpose(_decode(path.read_bytes())))
+    return to_rgb(_decode(path.read_bytes())[0])
 
 
 def open_prepared(path: Path) -> Image.Image:
@@ -96,11 +96,10 @@ def describe(path: Path) -> PictureFacts:
         return PictureFacts(problem="unreadable", error=f"cannot be read: {error.strerror}")
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        picture = _decode(data)
+        picture, orientation = _decode(data)
     except BadFile as error:
         return PictureFacts(sha256=sha256, problem=error.problem, error=str(error))
-    orientation = picture.getexif().get(ORIENTATION, 1)
-    width, height = picture.size if orientation < 5 else picture.size[::-1]
+    width, height = picture.size
     tiny = min(width, height) < SMALLEST
     return PictureFacts(
         width=width,
@@ -120,15 +119,19 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _decode(data: bytes) -> Image.Image:
+def _decode(data: bytes) -> tuple[Image.Image, int]:
+    """Return the picture upright, and how EXIF says that the camera was held."""
     if not data:
         raise BadFile("empty", "the file is empty (0 bytes)")
     try:
         picture = Image.open(io.BytesIO(data))
         picture.load()
+        orientation = picture.getexif().get(ORIENTATION, 1)
+        upright = ImageOps.exif_transpose(picture)
     except Image.UnidentifiedImageError as error:
         raise BadFile("not a picture", "it is not a picture, whatever its name says") from error
     except Exception as error:  # damaged bytes make decoders raise nearly anything
         problem = "truncated" if "truncated" in str(error) or "end of" in str(error) else "damaged"
         raise BadFile(problem, f"the picture is {problem} ({error})") from error
-    return picture
+    upright.format = picture.format  # which turning forgets
+    return upright, orientation

@@ -17,8 +17,8 @@ from course_utils.data.crops import CropRecord, cut_videos
 from course_utils.data.editions import closest_edition, count_by_split
 from course_utils.data.faces import find_detector
 from course_utils.data.generate import generate
-from course_utils.data.heads import cut_heads, find_head_detector
-from course_utils.data.inventory import Survey, survey
+from course_utils.data.heads import cut_heads
+from course_utils.data.inventory import STRANGE, Survey, survey
 from course_utils.data.layout import read_boxes
 from course_utils.data.manifest import PREPARED, Manifest, load_manifest, refuse_rings, write_own
 from course_utils.data.merge import link_roots, merge_tables, tell_one_sided
@@ -118,7 +118,7 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
             `annotations.read_annotated`, `merge.merge_tables` and `heads.cut_heads`.
     """
     if manifest.sources:
-        return _derive(manifest, load_sources(manifest), jobs, progress)
+        return _derive(manifest, load_sources(manifest, jobs, progress), jobs, progress)
     if manifest.generate:
         generate(manifest, jobs, progress)
     found = survey(manifest, jobs, progress)
@@ -126,7 +126,7 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
         raise _nothing_fits(manifest, found)
     left_out = [LeftOut(path=c["path"], reason=facts.error) for c, facts in found.pictures if facts.problem]
     left_out += [LeftOut(path=path, reason=reason) for path, reason in found.closed]
-    left_out += [LeftOut(path=path, reason="no layout line describes it") for path in found.strangers]
+    left_out += [LeftOut(path=path, reason=STRANGE) for path in found.strangers]
     rows = []
     if manifest.frames:
         for columns, record in cut_videos(
@@ -142,17 +142,38 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
         told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
         raise CourseError(f"None of the {len(left_out)} files in {found.root} can be used: {told}.")
     samples = sample_table([{"dataset": manifest.name, **row} for row in rows])
-    folder = manifest.place_in(paths.writable_cache())
-    write_samples(folder / TABLE, samples)
     counts = count_by_split(manifest, [columns for columns, facts in found.pictures if not facts.problem])
     edition, differences = closest_edition(counts, manifest.expects)
-    record = Preparation(
-        manifest_sha256=_fingerprint(manifest),
-        root=found.root,
-        samples=len(samples),
+    return _keep(
+        manifest,
+        samples,
+        found.root,
         opened=found.opened,
         edition=None if differences else edition,
         left_out=sorted(left_out, key=lambda item: item.path),
+    )
+
+
+def _keep(
+    manifest: Manifest,
+    samples: pd.DataFrame,
+    root: Path,
+    *,
+    opened: int = 0,
+    edition: str | None = None,
+    left_out: Sequence[LeftOut] = (),
+    sources: Sequence[PreparedDataset] = (),
+) -> PreparedDataset:
+    """Write a sample table into the cache, and return the data set; the arguments are `Preparation`'s."""
+    folder = manifest.place_in(paths.writable_cache())
+    write_samples(folder / TABLE, samples)
+    record = Preparation(
+        manifest_sha256=_fingerprint(manifest, sources),
+        root=root,
+        samples=len(samples),
+        opened=opened,
+        edition=edition,
+        left_out=left_out,
     )
     # Written last: only where it names this manifest and folder does the table beside it count.
     paths.write_json(folder / PREPARED, record.model_dump(mode="json"))
@@ -160,7 +181,7 @@ def prepare(manifest: Manifest, jobs: int | None = None, progress: bool = True) 
 
 
 def _derive(
-    manifest: Manifest, sources: list[PreparedDataset], jobs: int | None = None, progress: bool = True
+    manifest: Manifest, sources: list[PreparedDataset], jobs: int | None, progress: bool
 ) -> PreparedDataset:
     """Make the sample table of a data set that is made of others; its root is the table's own folder."""
     folder, left_out, opened = manifest.place_in(paths.writable_cache()), [], 0
@@ -172,32 +193,24 @@ def _derive(
             print(told)
     else:
         (source,) = sources
-        find = find_head_detector if manifest.detector == "heads" else find_detector
+        find = find_detector
+        if manifest.detector == "heads":  # imported here: torch takes seconds, and most data sets do without
+            from course_utils.models.head_detector import find_head_detector as find
         samples, headless, opened = cut_heads(
             source.samples, source.root, folder, find, jobs=jobs, progress=progress
         )
         left_out = [LeftOut(path=path, reason=reason) for path, reason in headless]
-    write_samples(folder / TABLE, samples)
-    record = Preparation(
-        manifest_sha256=_fingerprint(manifest, sources),
-        root=folder,
-        samples=len(samples),
-        opened=opened,
-        edition=None,
-        left_out=left_out,
-    )
-    paths.write_json(folder / PREPARED, record.model_dump(mode="json"))
-    return _prepared(manifest, samples, record, paths.writable_cache())
+    return _keep(manifest, samples, folder, opened=opened, left_out=left_out, sources=sources)
 
 
-def load_sources(manifest: Manifest) -> list[PreparedDataset]:
-    """Return what a data set is made of, prepared; nothing for most data sets.
+def load_sources(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> list[PreparedDataset]:
+    """Return what a data set is made of, prepared (see `prepare`); nothing for most data sets.
 
     Raises:
         CourseError: there is no such data set, one is made of itself, or see `prepare`.
     """
     refuse_rings(manifest)
-    return [load_dataset(name) for name in manifest.sources]
+    return [_load(load_manifest(name), jobs, progress) for name in manifest.sources]
 
 
 def load_dataset(name: str, splits: str | None = None, frames: str | None = None) -> PreparedDataset:
@@ -215,18 +228,21 @@ def load_dataset(name: str, splits: str | None = None, frames: str | None = None
     Raises:
         CourseError: there is no such data set, split or choice of frames, or see `prepare`.
     """
-    manifest = load_manifest(name).choose(splits, frames)
-    sources = load_sources(manifest)
+    return _load(load_manifest(name).choose(splits, frames))
+
+
+def _load(manifest: Manifest, jobs: int | None = None, progress: bool = True) -> PreparedDataset:
+    sources = load_sources(manifest, jobs, progress)
     root = None
     if not sources:
-        root = generate(manifest) if manifest.generate else manifest.data_folder()
+        root = generate(manifest, jobs, progress) if manifest.generate else manifest.data_folder()
     fingerprint = _fingerprint(manifest, sources)
     for cache in paths.cache_roots():
         folder = manifest.place_in(cache)
         record = _read_record(folder / PREPARED)
         if record and record.manifest_sha256 == fingerprint and record.root == (root or folder):
             return _prepared(manifest, read_samples(folder / TABLE), record, cache)
-    return _derive(manifest, sources) if sources else prepare(manifest)
+    return _derive(manifest, sources, jobs, progress) if sources else prepare(manifest, jobs, progress)
 
 
 def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
@@ -242,19 +258,9 @@ def adopt(manifest: Manifest, samples: pd.DataFrame) -> PreparedDataset:
     own = paths.manifests()[0] / f"{manifest.name}.yaml"
     if own.is_file() and (cache / manifest.name) not in (load_manifest(manifest.name).root or own).parents:
         raise CourseError(f"{manifest.name} is a data set of your own already. To give it up, delete {own}.")
-    folder = manifest.place_in(cache)
-    write_samples(folder / TABLE, samples)
-    record = Preparation(
-        manifest_sha256=_fingerprint(manifest),
-        root=manifest.root,
-        samples=len(samples),
-        opened=0,
-        edition=None,
-        left_out=[],
-    )
-    paths.write_json(folder / PREPARED, record.model_dump(mode="json"))
+    prepared = _keep(manifest, samples, manifest.root)
     write_own(manifest)  # last: until then the name means what it did
-    return _prepared(manifest, samples, record, cache)
+    return prepared
 
 
 def _rows_of_picture(columns: dict, facts: PictureFacts, root: Path) -> list[dict]:

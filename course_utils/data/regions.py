@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from course_utils.data.faces import find_pointer, middle_face
+from course_utils.data.faces import find_pointer
 from course_utils.data.forgery.template import (
     LEFT_EYE,
     LIPS,
@@ -19,12 +19,12 @@ from course_utils.data.forgery.template import (
     NOSE_TIP,
     OUTLINE,
     RIGHT_EYE,
-    face_template,
+    place_template,
 )
 from course_utils.data.pictures import fit_square, open_prepared
 from course_utils.data.prepare import PreparedDataset
 from course_utils.data.recipes import ForgedPhotographs
-from course_utils.data.rendered.clip import Part
+from course_utils.data.rendered.surface import Part
 from course_utils.data.rendered.truth import geometry
 from course_utils.errors import CourseError
 
@@ -134,11 +134,7 @@ def _found_parts(prepared: PreparedDataset, samples: pd.DataFrame) -> Iterator[n
     detector = find_pointer()
     for path in samples["path"]:
         picture = np.asarray(open_prepared(prepared.root / path))
-        try:
-            face = middle_face(detector, picture)
-            landmarks = None if face is None else face_template(face.points)
-        except CourseError:  # seen from the side
-            landmarks = None
+        landmarks = place_template(detector, picture)
         if landmarks is None:
             yield None
             continue

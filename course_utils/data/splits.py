@@ -39,6 +39,20 @@ class _Rule(BaseModel):
         return columns["group"]
 
 
+class _Shares(_Rule):
+    """Fractions of the data for train, val and test, which sum to 1."""
+
+    train: float = Field(0.7, ge=0)
+    val: float = Field(0.15, ge=0)
+    test: float = Field(0.15, ge=0)
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "_Shares":
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError(f"train + val + test must be 1, not {self.train + self.val + self.test:g}")
+        return self
+
+
 class FolderSplit(_Rule):
     """The split is the `{split}` field of the file's path; `words` says what each folder name means."""
 
@@ -60,7 +74,7 @@ class GivenSplit(_Rule):
         return columns["split"]
 
 
-class RatioSplit(_Rule):
+class RatioSplit(_Shares):
     """Groups are dealt out by `train`, `val`, `test` fractions that sum to 1.
 
     A group's split follows from a hash of its name and of `seed` alone: it is the same on every machine,
@@ -68,15 +82,7 @@ class RatioSplit(_Rule):
     """
 
     kind: Literal["ratios"]
-    train: float = Field(0.7, ge=0)
-    val: float = Field(0.15, ge=0)
-    test: float = Field(0.15, ge=0)
     seed: int = 0
-
-    @model_validator(mode="after")
-    def _sums_to_one(self) -> "RatioSplit":
-        _refuse_other_sums(self)
-        return self
 
     def split_of(self, columns: dict[str, str]) -> str | None:
         """Return "train", "val" or "test" for the file's `group`."""
@@ -86,7 +92,7 @@ class RatioSplit(_Rule):
         return "val" if position < self.train + self.val else "test"
 
 
-class DealtSplit(_Rule):
+class DealtSplit(_Shares):
     """Groups are shuffled and cut by `train`, `val`, `test` fractions that sum to 1, met to within a group.
 
     Those of each data set, and among them those of reals, of fakes and of both, are cut on their own: a split
@@ -98,11 +104,6 @@ class DealtSplit(_Rule):
     val: float = Field(0.15, gt=0)
     test: float = Field(0.15, gt=0)
     seed: int = 0
-
-    @model_validator(mode="after")
-    def _sums_to_one(self) -> "DealtSplit":
-        _refuse_other_sums(self)
-        return self
 
     def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
         """Return the rule for the groups among `rows`, which have `dataset`, `label` and `group`."""
@@ -118,7 +119,7 @@ class DealtSplit(_Rule):
         return _ByColumn("group", splits)
 
 
-class OrderSplit(_Rule):
+class OrderSplit(_Shares):
     """Targets in alphabetical order, cut by fractions, as published (Santoro 2024, section 2.3).
 
     A fake goes where its target goes, and its source may be anywhere: people leak from split to split. It is
@@ -126,9 +127,6 @@ class OrderSplit(_Rule):
     """
 
     kind: Literal["order"]
-    train: float = Field(ge=0)
-    val: float = Field(ge=0)
-    test: float = Field(ge=0)
 
     def bound(self, root: Path, rows: Sequence[dict]) -> BoundRule:
         """Return the rule for the targets among `rows`."""
@@ -151,19 +149,26 @@ class ListSplit(_Rule):
         """Return the rule with the lists in `root`.
 
         Raises:
-            CourseError: there is no list at all.
+            CourseError: there is no list at all, one is not UTF-8, or two name the same file.
         """
         lists = {split: root / self.files.format(split=split) for split in SPLITS}
-        found = {split: file.read_text(encoding="utf-8") for split, file in lists.items() if file.is_file()}
+        found = {split: file for split, file in lists.items() if file.is_file()}
         if not found:
             raise CourseError(
                 f"{lists['test']} is not there: it says which file belongs to which split. It comes with the"
                 " data set; put it back."
             )
         entries = {}
-        for split, text in found.items():
-            for line in filter(None, map(str.strip, text.splitlines())):
-                entries[line.split(maxsplit=1)[-1] if self.label_first else line] = split
+        for split, file in found.items():
+            try:
+                lines = file.read_text(encoding="utf-8").splitlines()
+            except UnicodeDecodeError as error:
+                raise CourseError(f"{file} is not UTF-8 ({error}). Save it as UTF-8.") from error
+            for line in filter(None, map(str.strip, lines)):
+                path = line.split(maxsplit=1)[-1] if self.label_first else line
+                if entries.setdefault(path, split) != split:
+                    other = found[entries[path]].name
+                    raise CourseError(f"{file}: {path} is in {other} too; expected each file in one split.")
         return _Listed(entries, self.others)
 
 
@@ -241,11 +246,6 @@ class _Paired:
 
     def group_of(self, columns: dict[str, str]) -> str:
         return self.pair_of[columns["target"]]
-
-
-def _refuse_other_sums(rule: "RatioSplit | DealtSplit") -> None:
-    if abs(rule.train + rule.val + rule.test - 1) > 1e-6:
-        raise ValueError(f"train + val + test must be 1, not {rule.train + rule.val + rule.test:g}")
 
 
 def _position(seed: int, group: str) -> float:

@@ -36,7 +36,9 @@ def describe_video(path: Path) -> PictureFacts:
                 raise BadFile("truncated", f"the video is truncated: it has {here} of {claimed} frames")
             if here == 0:
                 raise BadFile("empty", "the video has no frames")
-            first = next(_decoded(path))
+            first = next(_decoded(path), None)
+            if first is None:
+                raise BadFile("damaged", "none of the video's frames can be decoded")
     except BadFile as error:
         return PictureFacts(sha256=sha256, problem=error.problem, error=str(error))
     height, width, _ = first[0].shape
@@ -141,6 +143,9 @@ def _open(path: Path) -> Any:
     if not container.streams.video:
         container.close()
         raise BadFile("empty", "there is no picture in it, only sound or nothing")
+    if container.streams.video[0].codec_context is None:
+        container.close()
+        raise BadFile("unreadable", "FFmpeg has no decoder for it here: convert it, for example to H.264")
     return container
 
 

@@ -166,7 +166,9 @@ def _features_and_gradients(
         raise CourseError(f"{type(model).__name__} has no layer {layer!r}. {_convolutions_in_words(model)}")
     kept = []
 
-    def keep(_module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor:
+    def keep(_module: nn.Module, _inputs: tuple, output: Tensor | tuple) -> Tensor | None:
+        if not isinstance(output, Tensor):
+            return None
         torch.set_grad_enabled(True)  # from here on; no_grad() puts it back at its end
         kept.append(output.detach().requires_grad_())
         return kept[-1].clone()  # the next layer may write over its input
@@ -178,7 +180,7 @@ def _features_and_gradients(
     finally:
         handle.remove()
     if not kept or kept[-1].ndim not in (4, 5):
-        given = f"numbers of the shape {tuple(kept[-1].shape)}" if kept else "nothing"
+        given = f"numbers of the shape {tuple(kept[-1].shape)}" if kept else "no tensor"
         raise CourseError(
             f"Layer {layer!r} gave {given}; Grad-CAM needs feature maps, B x channels x rows x columns."
             f" {_convolutions_in_words(model)}"

@@ -19,9 +19,8 @@ from torchvision.ops import clip_boxes_to_image, nms, sigmoid_focal_loss
 from course_utils import paths
 from course_utils.data.faces import Face
 from course_utils.data.head_scenes import fit_into, normalised
-from course_utils.data.pictures import digest
 from course_utils.errors import CourseError
-from course_utils.models.pretrained import Origin, Published, initialise, load_weights
+from course_utils.models.pretrained import Published, initialise
 
 COARSEST = 128  # pixels between the anchors of the coarsest level
 SAME_HEAD = 0.5  # intersection over union from which two boxes are taken for one head
@@ -62,13 +61,12 @@ class HeadNetwork(EfficientDet):
         super().__init__(config, pretrained_backbone=False)
         logging.root.removeHandler(quiet)
         if weights == "reference":
-            weights = paths.repository() / "reference_runs" / f"{REFERENCE}.safetensors"
+            weights = paths.reference_runs() / f"{REFERENCE}.safetensors"
         if weights in ("auto", "none"):
             initialise(self.backbone, weights, IMAGENET, head="", adapt=_without_classifier)
             self.origin = self.backbone.origin
         else:
-            load_weights(Path(weights), self)
-            self.origin = Origin(f"{Path(weights).name}, SHA-256 {digest(Path(weights))[:16]}")
+            initialise(self, weights, IMAGENET, head="")
         self.image_size = image_size
         self.to(memory_format=torch.channels_last)  # a picture takes two thirds of the time on a processor
 
@@ -164,10 +162,11 @@ class HeadDetector:
         self.name = f"EfficientDet-D0 ({network.origin})"
 
     @torch.inference_mode()
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         """Return the heads in a picture (H x W x 3 uint8 RGB), the surest first; they have no points."""
         square, scale = fit_into(picture, self.network.image_size)
-        output = self.network(normalised(square[None]))[0].float()
+        device = next(self.network.parameters()).device
+        output = self.network(normalised(square[None].to(device)))[0].float().cpu()
         boxes, scores = self.anchors.decode(output, self.threshold)
         boxes = clip_boxes_to_image(boxes / scale, picture.shape[:2]).numpy()
         found = zip(boxes, scores.tolist(), strict=True)
@@ -189,12 +188,7 @@ def find_head_detector() -> HeadDetector:
     Raises:
         CourseError: its weights are not where the course was installed from.
     """
-    known = paths.read_json(paths.repository() / "reference_runs" / f"{REFERENCE}.json", missing=None)
-    if known is None:
-        raise CourseError(
-            f"The head detector is trained, and reference_runs/{REFERENCE}.json with its weights is not here."
-            " Work in a clone or a release of the course, which has it."
-        )
+    known = paths.read_reference(REFERENCE)
     return load_head_detector(known["image_size"], "reference", known["threshold"])
 
 

@@ -4,7 +4,6 @@ A file is safetensors, or a state dict that torch saved and ``weights_only=True`
 runs code.
 """
 
-import hashlib
 import pickle
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from course_utils import paths
+from course_utils.data.pictures import digest
 from course_utils.errors import CourseError
 
 PATIENCE = 5  # seconds to wait for a server that says nothing
@@ -94,7 +94,7 @@ def initialise(
         return
     if weights != "auto":
         load_weights(Path(weights), model, head, adapt)
-        model.origin = Origin(f"{Path(weights).name}, SHA-256 {_sha256(Path(weights))[:16]}")
+        model.origin = Origin(f"{Path(weights).name}, SHA-256 {digest(Path(weights))[:16]}")
         return
     try:
         file = _find(published) or _fetch(published)
@@ -184,7 +184,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
     except SafetensorError as error:
         raise CourseError(
-            f"{path} is not a readable safetensors file: {_first_line(error)}. Fetch or train it again."
+            f"{path} is not a readable safetensors file: {first_line(error)}. Fetch or train it again."
         ) from error
     except pickle.UnpicklingError as error:
         # What torch says here is how to run the file's code all the same.
@@ -195,7 +195,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # torch raises half a dozen types for a file that is not a checkpoint
         raise CourseError(
-            f"{path} is damaged and cannot be read: {_first_line(error)}. Fetch or train it again."
+            f"{path} is damaged and cannot be read: {first_line(error)}. Fetch or train it again."
         ) from error
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise CourseError(
@@ -219,7 +219,7 @@ def _find(published: Published) -> Path | None:
     folders = [folder / "weights" for folder in ([root] if root else []) + paths.cache_roots()]
     folders.append(Path(torch.hub.get_dir(), "checkpoints"))  # where timm itself keeps it
     for file in (folder / published.kept_as for folder in folders):
-        if file.is_file() and not _sha256(file).startswith(published.sha256):
+        if file.is_file() and not digest(file).startswith(published.sha256):
             raise CourseError(
                 f"{file} is not {published.name}: its SHA-256 does not begin with {published.sha256}. Delete"
                 f" it and fetch {published.url} again; if you mean this file, give its path as `weights`."
@@ -244,15 +244,11 @@ def _fetch(published: Published) -> Path:
             if error.errno:  # the disk's, and not the network's
                 raise
             raise _Missed(f"{server} cannot be reached: {type(error).__name__}") from error
-        if not _sha256(temporary).startswith(published.sha256):
+        if not digest(temporary).startswith(published.sha256):
             raise _Missed(f"{server} sent something else")
     return file
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, without a full stop."""
     return str(error).strip().split("\n")[0].rstrip(".")

@@ -23,24 +23,21 @@ from course_utils.plots.style import (
 )
 from course_utils.robustness import CLEAN
 
-QUANTITIES = {"auroc": "AUROC", "accuracy": "accuracy", "auroc_change": "change of AUROC"}
-GUESSING = {"auroc": 0.5, "auroc_change": 0}
 
-
-def plot_reliability(tables: Mapping[str, pd.DataFrame], bins: int = 10, equal: str = "width") -> Caption:
+def plot_reliability(tables: Mapping[str, pd.DataFrame], bins: int = 10) -> Caption:
     """Draw the share of fakes by predicted P(fake) for each predictions table, named by its key.
 
     Probabilities that hold are on the diagonal. Bars are 95 % intervals over groups; below, how the scores
-    are spread. `bins` and `equal` are those of `calibration.reliability`.
+    are spread. `bins` is that of `calibration.reliability`.
     """
     figure = new_figure(6, 7.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     upper.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":", zorder=1, label="holds")
     told = []
     for (name, table), style in zip(tables.items(), itertools.cycle(CURVE_STYLES)):
-        rows = reliability(table, bins, equal)
-        error = expected_calibration_error(table, bins, equal)
-        low, high = np.quantile(calibrated_errors(table, bins, equal), (0.025, 0.975))
+        rows = reliability(table, bins)
+        error = expected_calibration_error(table, bins)
+        low, high = np.quantile(calibrated_errors(table, bins), (0.025, 0.975))
         told.append(f"{name} {error:.3f} (chance alone would give {low:.3f} to {high:.3f})")
         x, y, few = rows["predicted"], rows["observed"], rows["observed_low"].isna()
         upper.plot(x, y, label=f"{name}: error {error:.3f}", zorder=3, **style)
@@ -61,18 +58,13 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame], bins: int = 10, equal: 
     figure.legend(loc="outside lower center", ncols=1)
     return show(
         figure,
-        f"Reliability diagram on {of}, {bins} bins of equal {equal}, with 95 % intervals over groups."
+        f"Reliability diagram on {of}, {bins} bins of equal width, with 95 % intervals over groups."
         f" Expected calibration error: {'; '.join(told)}.",
     )
 
 
-def plot_robustness(curves: pd.DataFrame, quantity: str = "auroc") -> Caption:
-    """Draw what `robustness.robustness` returns: a panel a corruption, a line and a band a model.
-
-    Args:
-        curves: that table.
-        quantity: "auroc", "accuracy" or "auroc_change".
-    """
+def plot_robustness(curves: pd.DataFrame) -> Caption:
+    """Draw the AUROC that `robustness.robustness` returns: a panel a corruption, a line a model."""
     corruptions = [name for name in curves["corruption"].unique() if name != CLEAN.name]
     models = curves["model"].unique()
     columns = min(2, len(corruptions))
@@ -80,42 +72,40 @@ def plot_robustness(curves: pd.DataFrame, quantity: str = "auroc") -> Caption:
     figure = new_figure(4.6 * columns + 0.4, 3 * rows + 0.6)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for panel, corruption in zip(panels.flat, corruptions, strict=False):
-        _draw_severities(panel, curves, corruption, quantity)
+        _draw_severities(panel, curves, corruption)
     for panel in panels.flat[len(corruptions) :]:
         panel.set_visible(False)
     for row in panels:
-        row[0].set_ylabel(QUANTITIES[quantity])
+        row[0].set_ylabel("AUROC")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    told = "; ".join(_lowest(curves[curves["model"] == model], model, quantity) for model in models)
+    told = "; ".join(_lowest(curves[curves["model"] == model], model) for model in models)
     return show(
         figure,
-        f"{QUANTITIES[quantity]} on degraded pictures: {told}. 95 % intervals over {values(curves['groups'])}"
+        f"AUROC on degraded pictures: {told}. 95 % intervals over {values(curves['groups'])}"
         " groups cover the choice of groups, not of training runs.",
     )
 
 
-def _draw_severities(axes: Axes, curves: pd.DataFrame, corruption: str, quantity: str) -> None:
+def _draw_severities(axes: Axes, curves: pd.DataFrame, corruption: str) -> None:
     for (model, of_model), style in zip(curves.groupby("model", sort=False), itertools.cycle(CURVE_STYLES)):
         part = of_model[of_model["corruption"].isin([CLEAN.name, corruption])]
         places = np.arange(len(part))
         axes.fill_between(
-            places, part[f"{quantity}_low"], part[f"{quantity}_high"], color=style["color"], alpha=0.14, lw=0
+            places, part["auroc_low"], part["auroc_high"], color=style["color"], alpha=0.14, lw=0
         )
-        axes.plot(places, part[quantity], label=model, **style)
-    if quantity in GUESSING:
-        label = "guessing" if quantity == "auroc" else "no change"
-        axes.axhline(GUESSING[quantity], color=QUIET, linewidth=1, linestyle=":", label=label, zorder=1)
+        axes.plot(places, part["auroc"], label=model, **style)
+    axes.axhline(0.5, color=QUIET, linewidth=1, linestyle=":", label="guessing", zorder=1)
     severities = ["none", *(f"{severity:g}" for severity in part["severity"][1:])]
     axes.set_xticks(places, severities)
     axes.set(title=corruption, xlabel=part["unit"].iloc[-1])
 
 
-def _lowest(curves: pd.DataFrame, model: str, quantity: str) -> str:
+def _lowest(curves: pd.DataFrame, model: str) -> str:
     degraded = curves["corruption"] != CLEAN.name
-    lowest = curves.loc[curves.loc[degraded, quantity].idxmin()]
+    lowest = curves.loc[curves.loc[degraded, "auroc"].idxmin()]
     return (
-        f"{model} has {curves.loc[~degraded, quantity].item():.3f} undegraded, and {lowest[quantity]:.3f}"
+        f"{model} has {curves.loc[~degraded, 'auroc'].item():.3f} undegraded, and {lowest['auroc']:.3f}"
         f" where it is lowest ({lowest['corruption']}, {lowest['severity']:g})"
     )
 

@@ -108,7 +108,7 @@ class Examiner:
             for number in place
         }
         for number, seconds, picture in source.look(sorted(numbers)):
-            here = [face for face in self.faces.detect(picture, number) if _longer(face) >= SMALLEST]
+            here = [face for face in self.faces.detect(picture) if _longer(face) >= SMALLEST]
             if source.kind != "picture":  # forty faces in each frame would fill the memory
                 here = sorted(here, key=_longer, reverse=True)[:PEOPLE]
             if drawn is None or (here and not any(looks)):

@@ -1,5 +1,6 @@
 """The files that somebody asks about: pictures, moving pictures and clips, one frame at a time."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Source:
             for number, frame in video.read_frames(self.path, numbers):
                 yield number, number / self.rate, frame
         else:
-            with Image.open(self.path) as moving:
+            with _opened(self.path) as moving:
                 for number, frame in enumerate(ImageSequence.Iterator(moving)):
                     if number in numbers:
                         yield number, number / self.rate, np.asarray(to_rgb(frame.copy()))
@@ -105,11 +106,21 @@ def look_into(path: Path) -> Source:
     if kind == "clip":
         rate = video.frame_rate(path)
     else:
-        with Image.open(path) as opened:
+        with _opened(path) as opened:
             frames = getattr(opened, "n_frames", 1) if opened.format != "MPO" else 1
             if frames > 1:
                 kind, rate = "moving picture", 1000 / (opened.info.get("duration") or 100)
     return Source(path, facts.sha256 or digest(path), kind, facts.width, facts.height, frames, rate)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture; what is wrong with one of its frames is a `BadFile`."""
+    try:
+        with Image.open(path) as opened:
+            yield opened
+    except Exception as error:  # damaged bytes make decoders raise nearly anything
+        raise BadFile("damaged", f"a frame of the picture is damaged ({error})") from error
 
 
 def _ends_well(file: Path) -> bool:

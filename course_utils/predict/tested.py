@@ -5,7 +5,6 @@ weights and is written from predictions, not by hand.
 """
 
 import datetime
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from torch.nn import functional
 from course_utils import doctor, paths
 from course_utils.calibration import logits
 from course_utils.data.datasets import NORMALISE
+from course_utils.data.pictures import digest
 from course_utils.errors import CourseError
 from course_utils.explain.maps import grad_cam, gradient_saliency
 from course_utils.intervals import auroc_interval
@@ -134,9 +134,14 @@ def release(
     """
     if model not in MODELS:
         raise CourseError(f"There is no model {model!r}. The models are {', '.join(MODELS)}.")
+    ratio, test = fit_likelihood_ratio(tables["val"]), tables["test"]
+    if others := sorted(set(test["split"]) - {"test"}):
+        raise CourseError(
+            "What a card says of a test is measured on the split 'test'; this table is of"
+            f" {', '.join(others)}."
+        )
     weights = folder / Path(name).with_suffix(".safetensors").name
     save_weights(weights, weights_of(network))
-    ratio, test = fit_likelihood_ratio(tables["val"]), tables["test"]
     card = Card(
         title=title,
         model=model,
@@ -145,7 +150,7 @@ def release(
         frames=frames,
         stride=stride,
         weights=weights.name,
-        weights_sha256=_sha256(weights),
+        weights_sha256=digest(weights),
         trained_on=trained_on,
         tested_on=", ".join(sorted(set(test["dataset"]))),
         test_pictures=len(test),
@@ -165,7 +170,7 @@ def release(
 
 def shipped() -> list[Path]:
     """Return the cards of the detectors that come with the course."""
-    return sorted((paths.repository() / "reference_runs").glob("13_*.json"))
+    return sorted((paths.reference_runs()).glob("13_*.json"))
 
 
 def find_cards(place: Path) -> list[Path]:
@@ -195,7 +200,7 @@ def load_tested(file: Path) -> TestedDetector:
     except (OSError, ValidationError) as error:
         raise CourseError(f"{file} is no card of a detector: {error}") from error
     weights = file.parent / Path(card.weights).name
-    if not weights.is_file() or _sha256(weights) != card.weights_sha256:
+    if not weights.is_file() or digest(weights) != card.weights_sha256:
         raise CourseError(
             f"{weights} is not there, or not the file that {file.name} was written for: what the card says"
             " does not hold for other weights. Put both back as they were released."
@@ -208,7 +213,3 @@ def load_tested(file: Path) -> TestedDetector:
         raise CourseError(f"{file}: {card.model} cannot be built with these options: {error}") from error
     load_weights(weights, network)
     return TestedDetector(card, network)
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
+from course_utils.models.pretrained import first_line
 from course_utils.paths import atomic_write
 
 
@@ -47,7 +48,7 @@ def load_checkpoint(path: Path, configuration: dict) -> dict | None:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen types for a file that is not a checkpoint
         raise CourseError(
-            f"{path} is damaged and cannot be gone on from: {_first_line(error)}."
+            f"{path} is damaged and cannot be gone on from: {first_line(error)}."
             " Delete it: the run then starts from its beginning."
         ) from error
     require_same_configuration(path, state["configuration"], configuration)
@@ -111,7 +112,3 @@ def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
     """
     with atomic_write(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(weights))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")

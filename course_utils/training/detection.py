@@ -34,7 +34,3 @@ class DetectionTrainer(Trainer):
         output = self.model(pictures).float()
         losses = detection_losses(output, answers, targets) / (answers.sum(dim=1) + 1)
         return Outcome(losses=losses, correct=None, scores=output[..., 0].amax(dim=1).sigmoid())
-
-    def evaluation_step(self, batch: Sequence[Tensor]) -> Outcome:
-        """Do the same."""
-        return self.training_step(batch)

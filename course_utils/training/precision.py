@@ -6,14 +6,13 @@ float32's range (so no loss scaling) and 8 bits of precision instead of 24.
 
 import copy
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 
-REQUESTS = ("auto", "float32", "bf16")
 # How many times as fast float32 must be in the trial to overrule what the hardware promises. The
 # same run on the same machine should choose the same each time, even while other programs disturb the trial.
 CLEARLY = 1.5
@@ -28,12 +27,10 @@ class Precision:
         name: "float32" or "bf16".
         channels_last: whether pictures and convolution weights lie in memory channel by channel for each
             pixel, which convolutions prefer; the numbers' meaning and the shapes stay the same.
-        trial: seconds of a training step in each format tried; empty when there was nothing to choose.
     """
 
     name: str
     channels_last: bool
-    trial: dict[str, float] = field(default_factory=dict)
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """Return the context in which to compute losses."""
@@ -67,10 +64,8 @@ def choose(model: nn.Module, batch: Tensor, requested: str = "auto") -> Precisio
         requested: "auto", "float32" or "bf16".
 
     Raises:
-        CourseError: `requested` is none of these, or bf16 of 3D convolutions on a processor.
+        CourseError: `requested` is bf16 of 3D convolutions on a processor.
     """
-    if requested not in REQUESTS:
-        raise CourseError(f"precision={requested!r} is not known. Use one of {', '.join(REQUESTS)}.")
     if batch.device.type == "cpu" and any(isinstance(module, nn.Conv3d) for module in model.modules()):
         if requested == "bf16":
             raise CourseError(
@@ -88,7 +83,7 @@ def choose(model: nn.Module, batch: Tensor, requested: str = "auto") -> Precisio
         again = _trial(model, batch[:TRIAL_BATCH], channels_last)
         trial = {name: min(trial[name], again[name]) for name in trial}
     name = "float32" if trial["bf16"] > CLEARLY * trial["float32"] else "bf16"
-    return Precision(name, channels_last, trial)
+    return Precision(name, channels_last)
 
 
 def has_bf16_units(device: torch.device) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from course_utils.history import SPLITS
+from course_utils.data.splits import SPLITS
 
 CURVES = tuple(f"{split}_{quantity}" for split in SPLITS for quantity in ("loss", "acc"))
 
@@ -61,7 +61,6 @@ class Progress:
     Attributes:
         epoch: finished epochs.
         batch: finished batches of the epoch under way.
-        seconds: time spent so far, interruptions not counted.
         curves: a list a curve of history.json (`CURVES`), with a number an epoch.
         best_weights: the model's weights after the best epoch so far.
         sums: of this process, over the finished batches of the epoch under way.
@@ -69,7 +68,6 @@ class Progress:
 
     epoch: int = 0
     batch: int = 0
-    seconds: float = 0.0
     curves: dict[str, list[float]] = field(default_factory=lambda: {curve: [] for curve in CURVES})
     best_weights: dict[str, Tensor] | None = None
     sums: Sums = field(default_factory=Sums)

@@ -38,10 +38,6 @@ class ReconstructionTrainer(Trainer):
         errors = (self.model(pictures).float() - pictures.float()).square().flatten(1).mean(dim=1)
         return Outcome(losses=errors, correct=None, scores=errors)
 
-    def evaluation_step(self, batch: Sequence[Tensor]) -> Outcome:
-        """Do the same."""
-        return self.training_step(batch)
-
 
 def _require_reals(name: str, dataset: Dataset) -> None:
     labels = np.asarray(getattr(dataset, "labels", np.zeros(len(dataset))))

@@ -32,7 +32,17 @@ from course_utils.training.settings import (
 )
 
 # What of a run's configuration says which model it is of, and on which data.
-IDENTITY = ("name", "dataset_name", "parameters", "layers", "weights", "train", "validation", "test")
+IDENTITY = (
+    "name",
+    "dataset_name",
+    "parameters",
+    "layers",
+    "weights",
+    "train",
+    "validation",
+    "test",
+    "pictures",
+)
 
 
 class ResumableRun(ABC):
@@ -105,7 +115,7 @@ class ResumableRun(ABC):
 
     def start_over(self) -> None:
         """Delete what an earlier run left in `folder`, so that `fit` starts from the beginning."""
-        for name in ("history.json", "checkpoint.pt", "best.safetensors", "last.safetensors", "timing.json"):
+        for name in ("history.json", "checkpoint.pt", "best.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
 
     def reuse(self, folder: Path, *, any_start: bool = False) -> Run | None:
@@ -146,12 +156,11 @@ class ResumableRun(ABC):
         broadcast(list(self.model.state_dict().values()))
         self._set_precision(Precision(**state["precision"]) if state else self._choose_precision())
         self.optimizer = make_optimizer(self.settings.optimizer, self.model, self.settings.learning_rates)
-        self.scheduler = make_scheduler(self.settings.scheduler, self.optimizer)
+        self.scheduler = make_scheduler(self.settings.scheduler, self.optimizer, self.settings.monitor)
         self.progress = Progress()
         if state:
             self._restore(state)
         self._saved_at = time.monotonic()
-        self._began = self._saved_at - self.progress.seconds
         if not state:
             self._save()  # a run that is killed at once already has its weights and its precision
 
@@ -177,7 +186,6 @@ class ResumableRun(ABC):
     def _save(self) -> None:
         if not all(parameter.isfinite().all() for parameter in self.model.parameters()):
             raise self._diverged("The weights")
-        self.progress.seconds = time.monotonic() - self._began
         progress = self.progress.as_dict()
         process = {"sums": progress["sums"], "generators": checkpoints.generators_state()}
         processes = gather_object([process])
@@ -223,7 +231,6 @@ class ResumableRun(ABC):
     def _finish(self) -> None:
         if self.accelerator.is_main_process:
             checkpoints.save_weights(self.folder / "best.safetensors", self.progress.best_weights)
-            checkpoints.save_weights(self.folder / "last.safetensors", checkpoints.weights_of(self.model))
             self._write_history(finished=True)
             (self.folder / "checkpoint.pt").unlink(missing_ok=True)
         # A finished model stays in a notebook; what only training needs is three times as large as it.
@@ -232,7 +239,7 @@ class ResumableRun(ABC):
         self.model.zero_grad()
 
     def _write_history(self, finished: bool) -> None:
-        """Write history.json, the same for the same run; what differs from time to time is in timing.json."""
+        """Write history.json, the same for the same run."""
         if not self.accelerator.is_main_process:
             return
         run = {
@@ -250,8 +257,6 @@ class ResumableRun(ABC):
             "configuration": self.configuration,
         }
         write_json(self.folder / "history.json", [run])
-        timing = {"seconds": time.monotonic() - self._began, "precision_trial": self.precision.trial}
-        write_json(self.folder / "timing.json", timing)
 
     def _loader(self, dataset: Dataset, shuffle: bool) -> DataLoader:
         """Return this process's loader; the same one every epoch, so that its workers live on."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import (
     BaseModel,
@@ -23,6 +24,8 @@ from torch.optim import Optimizer, lr_scheduler
 from torch.utils.data import Dataset
 
 from course_utils.errors import CourseError
+
+PICTURES = "pictures"  # in a configuration: the paths of each split's
 
 
 class Choice(BaseModel):
@@ -106,6 +109,11 @@ def configuration(settings: Settings, model: nn.Module, datasets: dict[str, Data
         "layers": digest(_text(model)),
         **_start(model),
         **{split: _fingerprint(dataset) for split, dataset in datasets.items() if dataset is not None},
+        PICTURES: {
+            split: digest("\n".join(dataset.samples["path"]))
+            for split, dataset in datasets.items()
+            if isinstance(getattr(dataset, "samples", None), pd.DataFrame)
+        },
     }
     return json.loads(json.dumps(described))  # as it comes back from a file: tuples become lists
 
@@ -120,7 +128,8 @@ def seed_of(settings: Mapping[str, Any]) -> int:
 
     So nobody can choose the seed that suits them (Wang, Guo & Zhang, section 5.5).
     """
-    return int(digest(json.dumps(dict(settings), sort_keys=True))[:7], 16)
+    told = {key: value for key, value in settings.items() if key != PICTURES}  # longer known than those
+    return int(digest(json.dumps(told, sort_keys=True))[:7], 16)
 
 
 def make_optimizer(
@@ -142,15 +151,21 @@ def make_optimizer(
     return _made(kind, _groups(model, learning_rates or {}), {**fused, **choice.params})
 
 
-def make_scheduler(choice: Choice | None, optimizer: Optimizer) -> lr_scheduler.LRScheduler | None:
+def make_scheduler(
+    choice: Choice | None, optimizer: Optimizer, monitor: str
+) -> lr_scheduler.LRScheduler | None:
     """Return the learning rate's scheduler, or None when none was chosen.
+
+    One that waits for a plateau looks at `monitor`, and knows whether that should rise.
 
     Raises:
         CourseError: torch.optim.lr_scheduler has no such class, or it does not take these arguments.
     """
     if choice is None:
         return None
-    return _made(_class_of(lr_scheduler, lr_scheduler.LRScheduler, choice.name), optimizer, choice.params)
+    kind = _class_of(lr_scheduler, lr_scheduler.LRScheduler, choice.name)
+    rises = {"mode": "max"} if kind is lr_scheduler.ReduceLROnPlateau and monitor == "val_acc" else {}
+    return _made(kind, optimizer, rises | choice.params)
 
 
 def _groups(model: nn.Module, learning_rates: Mapping[str, float]) -> list[dict]:

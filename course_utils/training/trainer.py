@@ -1,7 +1,7 @@
 """The training loop that every notebook shares; a model's own part is two short methods of a subclass."""
 
 import itertools
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,13 +19,13 @@ from course_utils.training.progress import Outcome, Sums
 from course_utils.training.runs import ResumableRun
 
 
-class Trainer(ResumableRun, ABC):
+class Trainer(ResumableRun):
     """Trains a model, survives being killed, and keeps what came out in `folder`.
 
-    `fit` leaves there ``history.json``, the weights after the epoch that was best on the validation set
-    (``best.safetensors``) and after the last (``last.safetensors``), and ``timing.json``; while it runs, a
-    checkpoint. Called again after any interruption it goes on; on a CPU the result is the same to the last
-    bit. With several processes (``accelerate launch``) each takes its share of every batch.
+    `fit` leaves there ``history.json`` and ``best.safetensors``, the weights after the epoch that was best on
+    the validation set; while it runs, a checkpoint. Called again after any interruption it goes on; on a CPU
+    the result is the same to the last bit. With several processes (``accelerate launch``) each takes its
+    share of every batch.
 
     Args:
         model: the network; its weights are changed in place.
@@ -43,9 +43,12 @@ class Trainer(ResumableRun, ABC):
     def training_step(self, batch: Sequence[Tensor]) -> Outcome:
         """Return what the model makes of a batch on the device; gradients flow back from the losses."""
 
-    @abstractmethod
     def evaluation_step(self, batch: Sequence[Tensor]) -> Outcome:
-        """Return what the model, in eval mode and without gradients, makes of a batch on the device."""
+        """Return what the model, in eval mode and without gradients, makes of a batch on the device.
+
+        The mode makes the difference to a training step, unless a subclass differs.
+        """
+        return self.training_step(batch)
 
     def sample_weights(self, batch: Sequence[Tensor]) -> Tensor:
         """Return how much each sample's loss counts (B, on the CPU): all alike unless a subclass differs."""
@@ -152,10 +155,6 @@ class ClassificationTrainer(Trainer):
             correct=logits.argmax(dim=1) == labels,
             scores=logits.softmax(dim=1)[:, 1],
         )
-
-    def evaluation_step(self, batch: Sequence[Tensor]) -> Outcome:
-        """Do the same: the model in eval mode makes the difference."""
-        return self.training_step(batch)
 
     def sample_weights(self, batch: Sequence[Tensor]) -> Tensor:
         """Return the weight of each sample's class (B)."""

@@ -434,7 +434,7 @@ caption = plots.plot_history(read_history(lesson.folder / "by_hand.json"))
 # *validation* curve; what wobbles from epoch to epoch, and what runs away.
 
 # %%
-runs = read_history(paths.repository() / "reference_runs" / "02_which_bug.json")
+runs = read_history(paths.reference_runs() / "02_which_bug.json")
 caption = plots.plot_history(runs, titles=[f"loop {run.model}" for run in runs])
 
 # %% [markdown]

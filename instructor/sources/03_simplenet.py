@@ -37,7 +37,6 @@ learning_rate = 0.001  # of Adam
 seed = 0
 
 # %%
-import json
 
 import numpy as np
 import torch
@@ -657,8 +656,7 @@ caption = plots.sample_grid([synthetic_test[i][0] for i in chosen], titles)
 # its own size, and compares with no row.
 
 # %%
-reference_file = paths.repository() / "reference_runs" / "03_what_decides.json"
-reference = json.loads(reference_file.read_text(encoding="utf-8"))
+reference = paths.read_reference("03_what_decides")
 print(f"{reference['dataset']} · {reference['device']} · {reference['date']}")
 caption = plots.plot_seeds(
     {variant["name"]: variant["test_auroc"] for variant in reference["variants"]},

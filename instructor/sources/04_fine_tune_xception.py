@@ -42,7 +42,6 @@ seed = 0
 
 # %%
 import dataclasses
-import json
 from functools import partial
 
 import pandas as pd
@@ -694,9 +693,7 @@ for one, other in (("Xception", "SimpleNet"), ("Xception", "Meso-4"), ("SimpleNe
 # many different pictures, or how long a network learns?
 
 # %%
-reference = json.loads(
-    (paths.repository() / "reference_runs" / "04_more_people.json").read_text(encoding="utf-8")
-)
+reference = paths.read_reference("04_more_people")
 print(
     f"{reference['dataset']}, {reference['image_size']} pixels, {reference['pictures_seen']:,} pictures seen,"
     f" tested on {reference['test_people']} people; {reference['precision']}, {reference['device']},"

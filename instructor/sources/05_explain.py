@@ -44,7 +44,6 @@ smooth_samples = 25  # noisy copies of a picture in SmoothGrad
 seed = 0
 
 # %%
-import json
 from functools import partial
 
 import numpy as np
@@ -622,11 +621,10 @@ on_masked = {name: detector(name, masked) for name in titles}
 dataset = on_masked["simplenet"].pictures(prepared)
 networks = {titles[name]: one.model for name, one in on_masked.items()}
 
-reference_folder = paths.repository() / "reference_runs"
-reference = json.loads((reference_folder / "05_meso4.json").read_text(encoding="utf-8"))
+reference = paths.read_reference("05_meso4")
 meso4_size = reference["image_size"]
 networks["Meso-4"] = Meso4(meso4_size).eval()
-load_weights(reference_folder / "05_meso4.safetensors", networks["Meso-4"])
+load_weights(paths.reference_runs() / "05_meso4.safetensors", networks["Meso-4"])
 print(
     f"Meso-4: {reference['training_pictures']:,} pictures of {reference['training_people']:,} people in"
     f" {reference['dataset']}, {reference['epochs']} epochs, {reference['device']}, {reference['date']}"
@@ -785,7 +783,7 @@ for title, model in networks.items():
 # detects little; a mistake in a map shows whatever the network knows.)
 
 # %%
-reference = json.loads((reference_folder / "05_which_map.json").read_text(encoding="utf-8"))
+reference = paths.read_reference("05_which_map")
 picture = np.stack(
     [np.frombuffer(bytes.fromhex(row), np.uint8).reshape(-1, 3) for row in reference["picture"]]
 )

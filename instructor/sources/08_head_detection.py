@@ -48,7 +48,6 @@ cut_pictures = 2000  # of the test split of `dataset`, at most
 seed = 0
 
 # %%
-import json
 import warnings
 from functools import partial
 
@@ -806,9 +805,7 @@ for name, table in compared.items():
 # also looked at real photographs, one face in the middle of each, of Labeled Faces in the Wild.
 
 # %%
-reference = json.loads(
-    (paths.repository() / "reference_runs" / "08_head_detector.json").read_text(encoding="utf-8")
-)
+reference = paths.read_reference("08_head_detector")
 print(f"our detector, trained on {reference['training_scenes']} drawn scenes, {reference['date']}:")
 print(f"  mAP@0.5 on {reference['tested_on']}, test: {reference['test_map_50']}")
 print(f"  photographs in which one of its boxes holds YuNet's face: {reference['photographs']}")

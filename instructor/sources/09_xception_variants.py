@@ -818,7 +818,6 @@ def experiment(settings, folder):
         seed=settings["seed"],
     )
     run = trainer.fit()
-    (folder / "last.safetensors").unlink(missing_ok=True)  # the best ones will do
     for split, part in (("val", validation), ("test", test)):
         scores = trainer.predict(part)
         table = predictions_table(part.samples, scores, model=settings["network"], run="")
@@ -1018,9 +1017,7 @@ chosen.style.format("{:.1f}", subset=[name for name in chosen if name.startswith
 # longer. What choosing on test would have given it, over all of its trainings:
 
 # %%
-reference = json.loads(
-    (paths.repository() / "reference_runs" / "09_variants.json").read_text(encoding="utf-8")
-)
+reference = paths.read_reference("09_variants")
 longer = {
     f"{one['network']}, seed {one['seed']}": Run(
         model=one["network"],

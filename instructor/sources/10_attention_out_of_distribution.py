@@ -54,7 +54,6 @@ learning_rate = 0.0001  # of Adam, for the autoencoders
 seed = 0
 
 # %%
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -794,8 +793,7 @@ caption = plots.plot_detectors(
 # say what other test people would have given.
 
 # %%
-reference_file = paths.repository() / "reference_runs" / "10_attention.json"
-longer = json.loads(reference_file.read_text(encoding="utf-8"))
+longer = paths.read_reference("10_attention")
 print(
     f"longer run: {longer['dataset']}, at most {longer['epochs']} epochs; lowest error of the attention CAE on"
     f" validation here {min(runs['attention CAE', 'by pair'].val_loss):.4f}"

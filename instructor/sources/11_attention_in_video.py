@@ -809,9 +809,6 @@ def experiment(settings, folder):
         seed=seed,
     )
     run = trainer.fit()
-    (folder / "last.safetensors").unlink(
-        missing_ok=True
-    )  # sixty networks of 133 MB: the best will do
     if isinstance(validation, ClipDataset):
         scored = videos_scored(trainer, validation, settings["network"], trained_on)
         write_predictions(folder / "val.parquet", scored)
@@ -981,9 +978,7 @@ for kind, (model_name, options_of, middle) in KEPT.items():
 # colour differ by their seed alone. Is any kind of attention farther from no attention than seeds are from one another?
 
 # %%
-reference = json.loads(
-    (paths.repository() / "reference_runs" / "11_video.json").read_text(encoding="utf-8")
-)
+reference = paths.read_reference("11_video")
 of_seeds = reference["runs"]
 detection, of_network = {}, {}
 for title in of_seeds[0]["auroc"]["alone"]:

@@ -772,7 +772,6 @@ def experiment(settings, folder):
         seed=seed_of(settings),
     )
     run = trainer.fit()
-    (folder / "last.safetensors").unlink(missing_ok=True)  # the best will do
     tables = {}
     for split, data in (("val", validation), ("test", test)):
         scored = predictions_table(
@@ -906,9 +905,7 @@ draw_figures(curves, "this run")
 # (`python instructor/longer_asrid.py`) has several of each.
 
 # %%
-reference = json.loads(
-    (paths.repository() / "reference_runs" / "12_asrid.json").read_text(encoding="utf-8")
-)
+reference = paths.read_reference("12_asrid")
 longer = pd.DataFrame(reference["runs"])
 print(
     f"{reference['dataset']}, {reference['epochs']} epochs, {reference['image_size']}², {reference['device']},"

@@ -33,9 +33,11 @@ def save_bad(folder) -> dict[str, str]:
     draw_face(4).save(folder / "half.png")
     png = (folder / "half.png").read_bytes()
     (folder / "half.png").write_bytes(png[: len(png) // 2])
+    draw_face(5).save(folder / "exif.png", exif=b"Exif\x00\x00MM\x00*\x00")
     return {
         "dot.jpg": "tiny",
         "empty.jpg": "empty",
+        "exif.png": "damaged",
         "half.jpg": "truncated",
         "half.png": "truncated",
         "link.jpg": "missing",

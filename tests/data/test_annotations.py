@@ -89,6 +89,12 @@ def test_without_the_table_paths_labels_and_splits_are_as_they_were(prepared, fo
     assert set(again["method"]) == {"original", "fake"}
 
 
+def test_a_camera_s_upper_case_names_are_read_too(beside):
+    for file in list(beside.rglob("*.jpg")):
+        file.rename(file.with_suffix(".JPG"))
+    assert len(read(beside).samples) == 40
+
+
 def test_the_two_forms_are_the_published_ones(prepared, course_environment):
     for form in FORMS:
         export(prepared, form, course_environment / form, progress=False)

@@ -5,7 +5,7 @@ from drawn import draw_face
 from torchvision.transforms import InterpolationMode, v2
 
 from course_utils.data.augmentation import (
-    FACE_PARTS,
+    DROPPED_PARTS,
     DropFacePart,
     PrincipalColours,
     WholePicture,
@@ -76,7 +76,7 @@ def test_each_part_of_the_face_is_dropped_at_times_and_nothing_else():
         box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         assert len(rows) == (box[2] - box[0]) * (box[3] - box[1])
         boxes.add(tuple(round(side / 100, 2) for side in map(int, box)))
-    assert boxes == set(FACE_PARTS.values())
+    assert boxes == set(DROPPED_PARTS.values())
     assert white.min() == 255  # what came in is as it was
 
 

@@ -55,7 +55,7 @@ def test_bad_files_are_errors_and_oddities_notes(own_data, manifest):
         ("16-bit", "train/fake/deep.png"),
         ("EXIF-rotated", "train/fake/turned.jpg"),
         ("wrong extension", "train/fake/really_a.jpg"),
-        ("no layout line", "stray.jpg"),
+        ("not used", "stray.jpg"),
     }
     table = report.table().set_index("kind")
     assert table.loc["truncated", "files"] == 2

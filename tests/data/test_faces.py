@@ -7,7 +7,7 @@ import pytest
 from filmed import RedFinder, draw_frames
 from PIL import Image
 
-from course_utils.data.faces import Face, Haar, Precomputed, find_detector, follow, square_crop
+from course_utils.data.faces import Face, Haar, find_detector, follow, square_crop
 from course_utils.data.pictures import open_rgb
 from course_utils.data.sampling import Sampling
 from course_utils.data.video import describe_video, read_frames
@@ -72,13 +72,6 @@ def test_films_of_one_and_two_are_followed_from_end_to_end():
     finder = RedFinder()
     found = follow([finder.detect(picture) for picture in draw_frames((4, 20), (60, 4), frames=10)])
     assert [tuple(box) for box in found] == [(4 + n, 20, 28 + n, 44) for n in range(10)]
-
-
-def test_precomputed_boxes_are_those_of_their_frames():
-    detector = Precomputed([[1, 2, 3, 4], None])
-    picture = np.zeros((9, 9, 3), np.uint8)
-    assert [list(face.box) for face in detector.detect(picture, 0)] == [[1, 2, 3, 4]]
-    assert detector.detect(picture, 1) == detector.detect(picture, 2) == []
 
 
 def test_without_weights_haar_takes_over_with_a_warning(course_environment, monkeypatch):

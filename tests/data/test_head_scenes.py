@@ -1,13 +1,18 @@
 """Scenes as a detector is trained on them: boxes follow their pictures; annotations with faults."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from course_utils import paths
+from course_utils.data.check import check
 from course_utils.data.head_scenes import SceneDataset, fit_into, scenes
 from course_utils.data.manifest import load_manifest
+from course_utils.data.pack import pack, unpack
 from course_utils.data.prepare import prepare
 from course_utils.errors import CourseError
 
@@ -52,6 +57,20 @@ def test_a_scene_has_the_boxes_and_poses_of_its_annotation(films):
 def test_where_no_pose_is_told_it_is_unspecified(films):
     annotate(films, "mov_000_000000", ((30, 20, 50, 44), ""))
     assert scenes(prepared(), "train")[0].poses == ["Unspecified"]
+
+
+def test_packed_or_made_of_others_heads_have_no_poses(films, course_environment):
+    shown = prepared()
+    shown = replace(shown, manifest=shown.manifest.model_copy(update={"may_show": "yes"}))
+    pack(shown, course_environment / "heads.zip", progress=False)
+    before = scenes(shown, "test")
+    shutil.rmtree(films)
+    unpack(course_environment / "heads.zip", progress=False)
+    again = prepare(load_manifest("hollywood_heads"), progress=False)
+    first, second = scenes(again, "test")
+    assert first.boxes.tolist() == before[0].boxes.tolist()
+    assert (first.poses, second.poses) == (["Unspecified"], [])
+    assert check(again.manifest, progress=False).counts.to_numpy().sum() == 6
 
 
 def test_a_box_over_the_border_is_cut_and_one_outside_left_out(films):

@@ -140,9 +140,9 @@ from filmed import RedFinder
 from course_utils.data import prepare
 from course_utils.data.derive import crop
 class Slow(RedFinder):
-    def detect(self, picture, frame=0):
+    def detect(self, picture):
         time.sleep(0.05)
-        return super().detect(picture, frame)
+        return super().detect(picture)
 prepare.find_detector = Slow
 crop("heads", "people", jobs=1, progress=False)
 """
@@ -171,7 +171,7 @@ def test_the_course_s_own_detector_cuts_where_it_is_asked_for(people, monkeypatc
     monkeypatch.setattr(
         "course_utils.data.prepare.find_detector", lambda: pytest.fail("faces were looked for")
     )
-    monkeypatch.setattr("course_utils.data.prepare.find_head_detector", Renamed)
+    monkeypatch.setattr("course_utils.models.head_detector.find_head_detector", Renamed)
     heads = crop("heads", "people", "heads", progress=False)
     assert len(heads.samples) == 44
     assert load_manifest("heads").detector == "heads"

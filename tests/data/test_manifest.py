@@ -130,11 +130,10 @@ def test_method_label_group_and_split_of_a_file():
     layout = [{"path": "{split}/{label}/{name}.jpg", "method": {"real": "original", "fake": "composite"}}]
     splits = {"official": {"kind": "folder", "words": {"train": "train", "validation": "val"}}}
     manifest = Manifest(**{**MINIMAL, "layout": layout, "splits": splits})
-    columns = manifest.read("validation/fake/7.jpg")
+    files = ["validation/fake/7.jpg", "holdout/fake/7.jpg", "train/forged/7.jpg"]
+    (columns,) = manifest.read_all(files, Path()).values()
     assert (columns["split"], columns["label"], columns["method"]) == ("val", 1, "composite")
     assert columns["group"] == "validation/fake/7.jpg"
-    assert manifest.read("holdout/fake/7.jpg") is None
-    assert manifest.read("train/forged/7.jpg") is None
 
 
 def test_without_data_three_lines_say_what_there_is_how_to_get_it_and_what_to_type(

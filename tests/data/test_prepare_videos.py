@@ -104,6 +104,13 @@ def test_the_originals_boxes_serve_its_fakes_and_masks(clips):
     mask = np.asarray(Image.open(prepare_clips().root / "A/anna.mp4/00004_mask.png"))
     assert mask.shape == (31, 31)
     assert mask.min() > 200
+    (clips / "masks" / "B").mkdir()  # published apart, and got later
+    write_video(clips / "masks" / "B" / "anna.mp4", blank + 200)
+    assert prepare_clips().samples.groupby("method")["mask"].count().to_dict() == {
+        "A": 3,
+        "B": 3,
+        "original": 0,
+    }
 
 
 def test_six_classes_cost_the_detection_of_one(clips, monkeypatch):
@@ -233,8 +240,12 @@ def test_known_boxes_are_used_as_they_are(clips, monkeypatch):
     boxes = [[2, 3, 22, 33]] * 5 + [None] * 3 + [[4, 3, 24, 33]] * 4
     (clips / "boxes").mkdir()
     (clips / "boxes" / "anna.json").write_text(json.dumps(boxes))
-    samples = prepare_clips().samples
-    assert samples["x0"].tolist() == [2, 2, 4]
+    assert prepare_clips().samples["x0"].tolist() == [2, 2, 4]
+    far = [[2, 3, 22, 33]] * 3 + [None] * 3 + [[60, 3, 80, 33]] * 6  # further than a detector's face may jump
+    (clips / "boxes" / "anna.json").write_text(json.dumps(far))
+    dataset = prepare_clips()
+    assert dict(zip(dataset.samples["frame"], dataset.samples["x0"], strict=True)) == {0: 2, 8: 60}
+    assert dataset.left_out[0].reason == "no face in 1 of 3 frames; the others are used"
     (clips / "boxes" / "anna.json").write_text(json.dumps([[5, 3, 25, 33]] * 12))
     assert prepare_clips().samples["x0"].tolist() == [5, 5, 5]  # made from other boxes: made again
     (clips / "boxes" / "anna.json").write_text("[[1, 2]]")

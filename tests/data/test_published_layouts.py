@@ -20,7 +20,7 @@ from course_utils.data import crops
 from course_utils.data.check import check
 from course_utils.data.manifest import load_manifest
 from course_utils.data.prepare import load_dataset, prepare
-from course_utils.data.splits import RatioSplit, leaks, shared_people, tell_leak
+from course_utils.data.splits import OrderSplit, RatioSplit, leaks, shared_people, tell_leak
 from course_utils.errors import CourseError
 
 
@@ -230,3 +230,21 @@ def test_nobody_is_in_two_splits(root, name, write):
     samples = load_dataset(name).samples
     assert shared_people(samples).empty
     assert leaks(samples).empty
+
+
+def test_a_list_that_is_no_text_or_names_what_another_names_is_refused(root):
+    write_hollywood_heads(root)
+    lists = root / "HollywoodHeads" / "Splits"
+    train, test = lists / "train.txt", lists / "test.txt"
+    whole = test.read_bytes()
+    test.write_bytes(whole + b"\n" + train.read_bytes().splitlines()[0])
+    with pytest.raises(CourseError, match=r"test\.txt: \S+ is in train\.txt too"):
+        prepare(load_manifest("hollywood_heads"), progress=False)
+    test.write_bytes(whole + b"\ncaf\xe9")
+    with pytest.raises(CourseError, match=r"test\.txt is not UTF-8"):
+        prepare(load_manifest("hollywood_heads"), progress=False)
+
+
+def test_shares_that_do_not_sum_to_one_are_refused():
+    with pytest.raises(ValueError, match=r"must be 1, not 1\.2"):
+        OrderSplit(kind="order", train=0.8, val=0.1, test=0.3)

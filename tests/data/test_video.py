@@ -175,6 +175,9 @@ def save_bad_videos(folder: Path) -> dict[str, str]:
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         container.start_encoding()  # and no frame follows
     (folder / "link.mp4").symlink_to(folder / "nowhere.mp4")
+    (folder / "codec.mp4").write_bytes(whole.replace(b"avc1", b"zzzz"))
+    begin, end = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
+    (folder / "zeros.mp4").write_bytes(whole[:begin] + bytes(end - begin) + whole[end:])
     (folder / "whole.mp4").unlink()
     return {
         "half.mp4": "damaged",
@@ -184,6 +187,8 @@ def save_bad_videos(folder: Path) -> dict[str, str]:
         "silent.mp4": "empty",
         "none.mp4": "empty",
         "link.mp4": "missing",
+        "codec.mp4": "unreadable",
+        "zeros.mp4": "damaged",
     }
 
 

@@ -17,6 +17,7 @@ from course_utils.models.asrid import ASRID
 from course_utils.models.freezing import freeze
 from course_utils.models.mesonet import Meso4
 from course_utils.models.simplenet import SimpleNet
+from course_utils.models.timesformer import TimeSformer
 from course_utils.models.video_resnet import VideoResNet3D
 from course_utils.models.xception import get_xception_based_model
 
@@ -221,8 +222,15 @@ def test_a_layer_that_does_not_exist_is_answered_with_those_that_do(pictures):
     with pytest.raises(CourseError, match=r"'classifier\.1' gave .*\(3, 1024\).*features\.6"):
         grad_cam(model, pictures, TARGETS, "classifier.1")
     model.unused = nn.Conv2d(3, 3, 3)
-    with pytest.raises(CourseError, match="'unused' gave nothing"):
+    with pytest.raises(CourseError, match="'unused' gave no tensor"):
         grad_cam(model, pictures, TARGETS, "unused")
+
+
+def test_a_layer_that_returns_several_things_has_no_map():
+    clips = torch.zeros(1, 3, 2, 32, 32)
+    model = TimeSformer(frames=2, image_size=32, width=16, depth=1, heads=2)
+    with pytest.raises(CourseError, match=r"'timesformer\.encoder\.layer\.0' gave no tensor"):
+        grad_cam(model, clips, [1], "timesformer.encoder.layer.0")
 
 
 @pytest.mark.parametrize("explain", [gradient_saliency, grad_cam, smooth_grad])

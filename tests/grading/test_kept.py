@@ -4,10 +4,12 @@ import json
 
 import IPython.display
 import nbformat
+import numpy as np
 import pytest
 from handed_in import EDITORS, by_jupyterlab, by_notebook_3
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from course_utils.errors import CourseError
 from course_utils.grading.kept import keep_run
 from course_utils.lesson import Lesson
 
@@ -54,3 +56,15 @@ def test_outputs_may_be_anything(tmp_path, output):
     file.write_text(json.dumps(node), encoding="utf-8")
     keep_run(tmp_path / "kept", file)
     assert json.loads((tmp_path / "kept" / "results.json").read_text())["results"] == []
+
+
+def test_a_number_that_cannot_be_kept_spoils_no_later_one(course_environment, monkeypatch):
+    monkeypatch.setenv("COURSE_RUN_FOLDER", str(course_environment / "run"))
+    lesson = Lesson("91_small")
+    lesson.record("auroc", 0.25)
+    for value, context in ((float("nan"), {}), (0.5, {"groups": np.int64(7)})):
+        with pytest.raises(CourseError, match=r"results\.json is not written: .* plain data"):
+            lesson.record("odd", value, **context)
+    lesson.record("accuracy", 0.5)
+    kept = json.loads((lesson.folder / "results.json").read_text())["results"]
+    assert [row["name"] for row in kept] == ["auroc", "accuracy"]

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from course_utils.data.pictures import digest
 from course_utils.errors import CourseError
-from course_utils.models import pretrained
 from course_utils.models.pretrained import Origin, Published, initialise, load_weights
 from course_utils.training.checkpoints import save_weights, weights_of
 
@@ -143,8 +143,7 @@ def test_the_origin_says_where_weights_came_from(tmp_path):
     path = tmp_path / "mine.safetensors"
     save_weights(path, weights_of(small()))
     initialise(model, path, PUBLISHED, head="fc")
-    digest = pretrained._sha256(path)
-    assert str(model.origin) == f"mine.safetensors, SHA-256 {digest[:16]}"
+    assert str(model.origin) == f"mine.safetensors, SHA-256 {digest(path)[:16]}"
 
 
 def test_without_a_network_it_warns_once_and_starts_from_scratch(places):
@@ -167,7 +166,7 @@ def test_published_weights_are_taken_from_where_they_lie(places, folder):
     torch.save(imagenet.state_dict(), path)
     with pytest.raises(CourseError, match=r"not Somebody's weights.*not begin with abc"):
         initialise(model, "auto", PUBLISHED, head="fc")
-    published = Published(PUBLISHED.name, PUBLISHED.url, pretrained._sha256(path)[:9])
+    published = Published(PUBLISHED.name, PUBLISHED.url, digest(path)[:9])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         initialise(model, "auto", published, head="fc")
@@ -179,7 +178,7 @@ def test_published_weights_are_fetched_once(places, served):
     folder, url = served
     imagenet, model = small(classes=10), small()
     torch.save(imagenet.state_dict(), folder / "small-abc.pth")
-    published = Published("Somebody's weights", url, pretrained._sha256(folder / "small-abc.pth")[:9])
+    published = Published("Somebody's weights", url, digest(folder / "small-abc.pth")[:9])
     initialise(model, "auto", published, head="fc")
     assert str(model.origin) == "Somebody's weights" and same(model, imagenet, "body")
     (folder / "small-abc.pth").unlink()

@@ -26,7 +26,7 @@ class TileFinder:
 
     name = "tile finder"
 
-    def detect(self, picture: np.ndarray, frame: int = 0) -> list[Face]:
+    def detect(self, picture: np.ndarray) -> list[Face]:
         seen = (picture.max(axis=2) > 25).astype(np.uint8)
         closed = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((9, 9)))
         _, _, boxes, _ = cv2.connectedComponentsWithStats(closed)

@@ -48,6 +48,16 @@ def test_a_moving_picture_is_looked_at_in_time(tmp_path):
     assert [picture[0, 0, 0] for _, _, picture in seen] == pytest.approx([0, 60, 120, 180], abs=12)
 
 
+def test_a_moving_picture_that_ends_early_is_said_to_be_damaged(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (6, 60, 80, 3), dtype=np.uint8)
+    frames = [Image.fromarray(frame) for frame in noise]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=200)
+    whole = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "a.gif").write_bytes(whole[:-2000])
+    with pytest.raises(BadFile, match="damaged"):
+        list(look_into(tmp_path / "a.gif").look(range(6)))
+
+
 def test_a_clip_is_a_clip_whatever_its_name(tmp_path):
     film(tmp_path / "a.mp4", (8, 20), frames=12, fps=10)
     (tmp_path / "b.jpg").write_bytes((tmp_path / "a.mp4").read_bytes())

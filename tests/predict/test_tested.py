@@ -13,7 +13,7 @@ from course_utils.detectors import score_pictures
 from course_utils.errors import CourseError
 from course_utils.models.mesonet import Meso4
 from course_utils.predict.framing import framing_of
-from course_utils.predict.tested import CARD, find_cards, load_tested
+from course_utils.predict.tested import CARD, find_cards, load_tested, release
 from course_utils.predictions import predictions_table
 
 
@@ -38,6 +38,25 @@ def test_the_card_tells_of_its_test(released):
     assert card.ratio.pictures == len(prepared.split("val"))
     assert card.zoom == {TileFinder.name: pytest.approx(96 / (0.8 * 96), abs=0.05)}
     assert card.scope[TileFinder.name].pictures == 12
+
+
+def test_a_test_is_of_the_test_split(released, tmp_path):
+    detector, _, prepared = released
+    samples = prepared.split("val")
+    scores = score_pictures(detector.network, PictureDataset(samples, prepared.root, SIZE))
+    table = predictions_table(samples, scores, model="meso4", run="")
+    with pytest.raises(CourseError, match="measured on the split 'test'; this table is of val"):
+        release(
+            tmp_path,
+            title="Meso-4",
+            model="meso4",
+            network=detector.network,
+            image_size=SIZE,
+            trained_on="",
+            tables={"val": table, "test": table},
+            framing=None,
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_weights_are_not_those_of_the_card(released, tmp_path):
@@ -83,7 +102,7 @@ def test_a_folder_without_a_card_and_a_text_are_told_apart(tmp_path):
 
 
 class Blind(TileFinder):
-    def detect(self, picture, frame=0):
+    def detect(self, picture):
         return []
 
 

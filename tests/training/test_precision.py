@@ -19,12 +19,11 @@ def test_the_trial_changes_neither_model_nor_generators(monkeypatch):
     model = convolution().eval()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     generator = torch.get_rng_state()
-    chosen = choose(model, PICTURES, "auto")
+    choose(model, PICTURES, "auto")
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not model.training
     assert torch.equal(torch.get_rng_state(), generator)
-    assert set(chosen.trial) == {"float32", "bf16"} and min(chosen.trial.values()) > 0
 
 
 @pytest.mark.parametrize(
@@ -38,8 +37,7 @@ def test_the_trial_changes_neither_model_nor_generators(monkeypatch):
 def test_a_trial_overrules_the_hardware_only_when_it_is_clear(monkeypatch, faster, name):
     monkeypatch.setattr(precision, "has_bf16_units", lambda device: True)
     monkeypatch.setattr(precision, "_trial", lambda *arguments: {"float32": faster, "bf16": 1.0})
-    chosen = choose(convolution(), PICTURES, "auto")
-    assert (chosen.name, chosen.trial) == (name, {"float32": faster, "bf16": 1.0})
+    assert choose(convolution(), PICTURES, "auto").name == name
 
 
 def test_what_the_device_would_only_imitate_is_not_even_tried(monkeypatch):
@@ -52,16 +50,15 @@ def test_what_the_device_would_only_imitate_is_not_even_tried(monkeypatch):
 
 
 def test_a_surprising_trial_is_repeated_and_the_fastest_steps_count(monkeypatch):
-    trials = iter([{"float32": 1.0, "bf16": 4.0}, {"float32": 1.1, "bf16": 0.5}])
+    trials = iter([{"float32": 1.0, "bf16": 4.0}, {"float32": 1.1, "bf16": 1.2}])
     monkeypatch.setattr(precision, "has_bf16_units", lambda device: True)
     monkeypatch.setattr(precision, "_trial", lambda *arguments: next(trials))
-    assert choose(convolution(), PICTURES, "auto").trial == {"float32": 1.0, "bf16": 0.5}
+    assert choose(convolution(), PICTURES, "auto").name == "bf16"
 
 
 def test_bf16_computes_in_bfloat16_and_keeps_the_weights():
     model = convolution()
     chosen = choose(model, PICTURES, "bf16")
-    assert chosen.trial == {}
     with chosen.autocast(CPU):
         assert model(PICTURES).dtype == torch.bfloat16
     with choose(model, PICTURES, "float32").autocast(CPU):
@@ -79,13 +76,8 @@ def test_only_convolutions_on_pictures_get_the_other_layout():
 
 
 def test_a_choice_survives_a_checkpoint():
-    chosen = Precision("bf16", True, {"float32": 2.0, "bf16": 1.0})
+    chosen = Precision("bf16", True)
     assert Precision(**chosen.as_dict()) == chosen
-
-
-def test_an_unknown_precision_is_named():
-    with pytest.raises(CourseError, match=r"fp16.*bf16"):
-        choose(convolution(), PICTURES, "fp16")
 
 
 def test_3d_convolutions_on_a_processor_are_float32(monkeypatch):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from killable_run import BATCHES
@@ -67,7 +68,7 @@ def build(folder, model=None, kind=ClassificationTrainer, **changes):
 
 def files(folder):
     """What must be the same to the last bit."""
-    names = ("history.json", "best.safetensors", "last.safetensors")
+    names = ("history.json", "best.safetensors")
     return {name: (folder / name).read_bytes() for name in names}
 
 
@@ -89,7 +90,7 @@ def test_weighted_loss_is_torchs_over_the_whole_set(tmp_path):
 def test_accumulated_gradients_are_those_of_the_large_batch(tmp_path, class_weights):
     def weights(folder, **changes):
         build(folder, class_weights=class_weights, epochs=1, **changes).fit()
-        return load_file(folder / "last.safetensors")["2.weight"]
+        return load_file(folder / "best.safetensors")["2.weight"]
 
     large = weights(tmp_path / "large", batch_size=8)  # steps of 8, 8 and 6 samples
     accumulated = weights(tmp_path / "accumulated", batch_size=4, accumulation=2)  # 4+4, 4+4, 4+2
@@ -103,7 +104,7 @@ def test_a_step_is_the_one_that_torch_makes(tmp_path):
     pictures, labels = Blobs(0).all()
     nn.CrossEntropyLoss(weight=torch.tensor([0.7, 2.5]))(model(pictures), labels).backward()
     torch.optim.SGD(model.parameters(), lr=0.1).step()
-    torch.testing.assert_close(load_file(tmp_path / "last.safetensors")["2.weight"], model[2].weight.detach())
+    torch.testing.assert_close(load_file(tmp_path / "best.safetensors")["2.weight"], model[2].weight.detach())
 
 
 def test_balanced_weights_give_each_class_the_same_total(tmp_path):
@@ -124,11 +125,10 @@ def test_history_and_weights_that_a_run_leaves(tmp_path):
     assert not (tmp_path / "checkpoint.pt").exists()
 
     pictures, labels = Blobs(1).all()
-    for name, accuracy in (("best", max(run.val_acc)), ("last", run.val_acc[-1])):
-        model = linear_model()
-        model.load_state_dict(load_file(tmp_path / f"{name}.safetensors"))
-        predicted = model(pictures).argmax(1)
-        assert 100 * (predicted == labels).float().mean() == pytest.approx(accuracy, abs=1e-4)
+    model = linear_model()
+    model.load_state_dict(load_file(tmp_path / "best.safetensors"))
+    predicted = model(pictures).argmax(1)
+    assert 100 * (predicted == labels).float().mean() == pytest.approx(max(run.val_acc), abs=1e-4)
 
 
 def test_predict_gives_the_best_models_probabilities_in_order(tmp_path):
@@ -172,7 +172,7 @@ def test_schedulers_change_the_learning_rate_once_an_epoch(tmp_path):
     step = build(tmp_path / "step", scheduler={"name": "StepLR", "params": {"step_size": 1, "gamma": 0.5}})
     step.fit()
     assert step.optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 4)
-    params = {"mode": "max", "patience": 0}
+    params = {"patience": 0}  # and it knows that an accuracy should rise
     plateau = build(
         tmp_path / "plateau",
         optimizer={"name": "SGD", "params": {"lr": 1e-6}},
@@ -187,6 +187,21 @@ def test_the_seed_follows_from_the_settings_unless_given(tmp_path):
     derived = build(tmp_path, seed=None).seed
     assert derived == build(tmp_path / "elsewhere", seed=None, checkpoint_seconds=5).seed
     assert derived != build(tmp_path, seed=None, epochs=3).seed
+
+
+def test_other_pictures_are_other_data_but_no_other_seed(tmp_path):
+    def trained_on(folder, name):
+        data = Blobs(0), Blobs(1), Blobs(2)
+        data[0].samples = pd.DataFrame({"path": [f"{name}/{number}.jpg" for number in range(22)]})
+        return build(folder, data=data, seed=None)
+
+    ours, others = trained_on(tmp_path, "ours"), trained_on(tmp_path / "others", "others")
+    assert ours.seed == others.seed == build(tmp_path / "none", seed=None).seed
+    ours.fit()
+    assert others.reuse(tmp_path) is None
+    assert trained_on(tmp_path / "again", "ours").reuse(tmp_path) is not None
+    with pytest.raises(CourseError, match="pictures:"):
+        trained_on(tmp_path, "others").fit()
 
 
 def two_layers():
@@ -205,7 +220,7 @@ def test_parts_learn_at_their_own_rates_as_torchs_groups_do(tmp_path):
     nn.CrossEntropyLoss()(model(pictures), labels).backward()
     others = [weight for number in (0, 1, 5) for weight in model[number].parameters()]
     torch.optim.SGD([{"params": others}, {"params": [model[4].weight], "lr": 0.02}], lr=0.1).step()
-    torch.testing.assert_close(load_file(tmp_path / "last.safetensors"), model.state_dict())
+    torch.testing.assert_close(load_file(tmp_path / "best.safetensors"), model.state_dict())
 
 
 def test_schedulers_change_the_rates_of_all_parts(tmp_path):
@@ -220,7 +235,7 @@ def test_stages_of_fine_tuning_are_different_runs(tmp_path):
     freeze(model, but="4")
     first = build(tmp_path, model)
     first.fit()
-    weights = load_file(tmp_path / "last.safetensors")
+    weights = load_file(tmp_path / "best.safetensors")
     unchanged = {
         name for name, tensor in two_layers().state_dict().items() if torch.equal(tensor, weights[name])
     }
@@ -344,7 +359,7 @@ def test_a_run_interrupted_while_it_writes_its_results_still_ends_the_same(tmp_p
     write = checkpoints.save_weights
 
     def interrupted(path, weights):
-        if path.name == "last.safetensors":
+        if path.name == "best.safetensors":
             raise KeyboardInterrupt
         write(path, weights)
 
@@ -373,7 +388,7 @@ def test_two_processes_train_like_one(tmp_path):
     (two,) = read_history(tmp_path / "two" / "history.json")
     for curve in CURVES:
         assert getattr(two, curve) == pytest.approx(getattr(one, curve), rel=1e-5), curve
-    weights = (load_file(tmp_path / name / "last.safetensors")["2.weight"] for name in ("one", "two"))
+    weights = (load_file(tmp_path / name / "best.safetensors")["2.weight"] for name in ("one", "two"))
     torch.testing.assert_close(*weights)
 
 

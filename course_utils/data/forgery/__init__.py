@@ -12,7 +12,7 @@ Every file that the course writes says so itself, see `metadata_note`.
 from course_utils.data.forgery.reenactments import face2face, neural_textures
 from course_utils.data.forgery.stills import self_blended
 from course_utils.data.forgery.swaps import deepfakes, face_shifter, face_swap
-from course_utils.data.forgery.template import face_template, five_points
+from course_utils.data.forgery.template import face_template
 from course_utils.data.forgery.warping import Footage
 
 # The names are those of the folders of FaceForensics++ (Rössler et al. 2019). Each takes (target, source) and
@@ -33,7 +33,6 @@ __all__ = [
     "face_shifter",
     "face_swap",
     "face_template",
-    "five_points",
     "metadata_note",
     "neural_textures",
     "self_blended",

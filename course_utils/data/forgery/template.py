@@ -1,9 +1,12 @@
 """The mean face: 68 landmarks in the order of iBUG-68, the mesh over them, and how five points place it."""
 
+import contextlib
+
 import numpy as np
 from scipy.spatial import Delaunay
 from scipy.spatial.distance import cdist
 
+from course_utils.data.faces import FaceDetector, middle_face
 from course_utils.errors import CourseError
 
 # Where the parts of a face stand among the 68 landmarks (Sagonas et al. 2013, "300 Faces in-the-Wild").
@@ -118,3 +121,16 @@ def face_template(points: np.ndarray) -> np.ndarray:
             " or the detector was wrong."
         )
     return (_PLACEMENT @ points).astype(np.float32)
+
+
+def place_template(detector: FaceDetector, picture: np.ndarray) -> np.ndarray | None:
+    """Return 68 landmarks (68 x 2 float32, pixels) of the face in the middle; None: none, or from the side.
+
+    Args:
+        detector: one that gives points, see `find_pointer`.
+        picture: H x W x 3 uint8 RGB.
+    """
+    face = middle_face(detector, picture)
+    with contextlib.suppress(CourseError):
+        return None if face is None else face_template(face.points)
+    return None

@@ -1,7 +1,5 @@
 """From points to pixels: light, perspective, what hides what, and soft edges."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
@@ -11,22 +9,14 @@ MATCAP = 96  # pixels a side of the picture of a lit ball
 DISTANCE = 9.0  # of the camera, in head units
 
 
-@dataclass(frozen=True)
-class Light:
-    """How a ball in this light looks: one picture of what it scatters, one of what it mirrors.
-
-    Attributes:
-        ball: MATCAP x MATCAP x 4 float32, by the normal's x (columns) and y (rows, downwards): the light that
-            a white surface scatters (linear RGB), and the strength of the highlight.
-    """
-
-    ball: np.ndarray
-
-
-def draw_light(rng: np.random.Generator, skin: np.ndarray) -> Light:
-    """Return a soft key light from one side, a fill and light from all around.
+def draw_light(rng: np.random.Generator, skin: np.ndarray) -> np.ndarray:
+    """Return how a ball looks in a soft key light from one side, a fill and light from all around.
 
     `skin` is the linear colour of the face, to which the camera sets its exposure, in part.
+
+    Returns:
+        MATCAP x MATCAP x 4 float32, by the normal's x (columns) and y (rows, downwards): the light that a
+        white surface scatters (linear RGB), and the strength of the highlight.
     """
     rows, columns = np.mgrid[:MATCAP, :MATCAP].astype(np.float32)
     x, y = columns / (MATCAP - 1) * 2.2 - 1.1, 1.1 - rows / (MATCAP - 1) * 2.2
@@ -52,7 +42,7 @@ def draw_light(rng: np.random.Generator, skin: np.ndarray) -> Light:
     half /= np.linalg.norm(half)
     mirror = np.clip(x * half[0] + y * half[1] + z * half[2], 0, 1)
     ball[..., 3] = 0.30 * mirror**22 + 0.07 * mirror**5 + 0.03 * (1 - z) ** 3
-    return Light(ball)
+    return ball
 
 
 def _direction(azimuth: float, elevation: float) -> np.ndarray:
@@ -61,8 +51,11 @@ def _direction(azimuth: float, elevation: float) -> np.ndarray:
     )
 
 
-def shade(light: Light, normal: np.ndarray, albedo: np.ndarray, gloss: np.ndarray) -> np.ndarray:
-    """Return the light (3 x n) that n points send to the camera; normals and albedo are 3 x n, gloss is n."""
+def shade(light: np.ndarray, normal: np.ndarray, albedo: np.ndarray, gloss: np.ndarray) -> np.ndarray:
+    """Return the light (3 x n) that n points send to the camera; normals and albedo are 3 x n, gloss is n.
+
+    `light` is what `draw_light` returns.
+    """
     count = normal.shape[1]
     where = np.zeros(
         (2, -(-count // 256) * 256), np.float32
@@ -72,7 +65,7 @@ def shade(light: Light, normal: np.ndarray, albedo: np.ndarray, gloss: np.ndarra
     )
     where += np.float32((MATCAP - 1) / 2)
     columns, rows = where.reshape(2, -1, 256)
-    lit = cv2.remap(light.ball, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lit = cv2.remap(light, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     *white, shine = cv2.split(lit)
     shine = shine.ravel()[:count] * gloss
     return np.stack([w.ravel()[:count] * a + shine for w, a in zip(white, albedo, strict=True)])

@@ -14,8 +14,6 @@ from course_utils.data.rendered.person import Person, build
 from course_utils.data.rendered.stage import SPACING, Stage, View
 from course_utils.data.rendered.surface import Part, linear
 
-__all__ = ["Clip", "Part", "render_clip", "render_clips"]
-
 
 @dataclass(frozen=True)
 class Clip:

@@ -11,7 +11,7 @@ class Motion:
     """What a head does in each of N frames.
 
     Attributes:
-        expression: N x 5 float32, how strong each of `surface.EXPRESSIONS` is, 0 to about 1.
+        expression: N x 5 float32, how strong each expression of `Surface.motion` is, 0 to about 1.
         lids: N float32, 0 shut to 1 open.
         gaze: N x 2 float32, where the eyes look, right and up, in half-widths of the eye.
         pose: N x 3 float32, degrees: yaw (to the right of the picture), pitch (up), roll (clockwise).

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.data.rendered.camera import DISTANCE, Canvas, Light, shade
+from course_utils.data.rendered.camera import DISTANCE, Canvas, shade
 from course_utils.data.rendered.landmarks import Landmarks, choose_outline
 from course_utils.data.rendered.motion import Motion
 from course_utils.data.rendered.person import Person
@@ -45,7 +45,7 @@ class Stage:
     """
 
     def __init__(
-        self, person: Person, light: Light, motion: Motion, view: View, size: tuple[int, int]
+        self, person: Person, light: np.ndarray, motion: Motion, view: View, size: tuple[int, int]
     ) -> None:
         self.light, self.motion, self.view, self.size = light, motion, view, size
         self.eyes, self.skull = person.eyes, person.skull

@@ -24,10 +24,6 @@ class Part(IntEnum):
     EARS = 11
 
 
-# What a face can do; each has a displacement of the skin at its full strength.
-EXPRESSIONS = ("jaw", "smile", "pucker", "raise", "frown")
-
-
 @dataclass
 class Surface:
     """n points, so close together that they cover what they are part of.
@@ -40,7 +36,8 @@ class Surface:
         area: n float32, of the surface that a point stands for.
         part: n uint8, see `Part`.
         follow: n float32, 1 where it turns with the head, 0 where it rests on the shoulders.
-        motion: 5 x 3 x n float32, displacement by each of `EXPRESSIONS` at full strength; None: none.
+        motion: 5 x 3 x n float32, displacement when the jaw falls, lips smile or pucker, and brows rise or
+            frown, each at full strength; None: none.
         turning: 5 x 3 x n float32, the change of the normals by it.
     """
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from course_utils import paths
-from course_utils.data.rendered.clip import Clip, Part, render_clip
+from course_utils.data.rendered.clip import Clip, render_clip
 from course_utils.data.rendered.identity import draw_identity
 from course_utils.data.rendered.motion import Motion, talking
 from course_utils.data.rendered.scene import render_scene
+from course_utils.data.rendered.surface import Part
 
 SIZE = 128
 
