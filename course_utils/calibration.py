@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from course_utils.errors import CourseError
 from course_utils.intervals import GUESSERS, SEED, share_interval
-from course_utils.predictions import labels_and_scores, refuse_test
+from course_utils.predictions import labels_and_scores, probabilities, refuse_test
 
 TEMPERATURES = (0.05, 20)  # what `fit_temperature` chooses between
 # A softmax in float32 gives exactly 0 below the first and exactly 1 above the second: how far, it cannot say.
@@ -34,7 +34,7 @@ def reliability(table: pd.DataFrame, bins: int = 10) -> pd.DataFrame:
     Raises:
         CourseError: the scores are no probabilities, or `bins` is under 1.
     """
-    scores = _probabilities(table)
+    scores = probabilities(table)
     edges, inside = _binned(scores, bins)
     rows = []
     for number in np.unique(inside):
@@ -69,7 +69,7 @@ def expected_calibration_error(table: pd.DataFrame, bins: int = 10) -> float:
     Raises:
         CourseError: see `reliability`.
     """
-    scores = _probabilities(table)
+    scores = probabilities(table)
     _, inside = _binned(scores, bins)
     return float(_error(table["label"].to_numpy()[None], scores, inside)[0])
 
@@ -84,7 +84,7 @@ def calibrated_errors(table: pd.DataFrame, bins: int = 10) -> np.ndarray:
     Raises:
         CourseError: see `reliability`.
     """
-    scores = _probabilities(table)
+    scores = probabilities(table)
     _, inside = _binned(scores, bins)
     drawn = np.random.default_rng(SEED).random((GUESSERS, len(scores))) < scores
     return _error(drawn, scores, inside)
@@ -106,7 +106,7 @@ def fit_temperature(validation: pd.DataFrame) -> float:
     """
     refuse_test(validation, "temperature")
     labels, _ = labels_and_scores(validation)
-    towards_truth = logits(_probabilities(validation)) * (2 * labels - 1)
+    towards_truth = logits(probabilities(validation)) * (2 * labels - 1)
 
     def log_loss(log_temperature: float) -> float:
         return np.logaddexp(0, -towards_truth / np.exp(log_temperature)).mean()
@@ -128,21 +128,12 @@ def with_temperature(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
         raise CourseError(
             f"Logits are divided by a temperature over 0, a finite number, not by {temperature}."
         )
-    return table.assign(score=expit(logits(_probabilities(table)) / temperature))
+    return table.assign(score=expit(logits(probabilities(table)) / temperature))
 
 
 def logits(scores: np.ndarray) -> np.ndarray:
     """Return the log odds of probabilities; exactly 0 or 1 is read as the nearest that float32 can tell."""
     return logit(np.clip(scores, ZERO, ONE))
-
-
-def _probabilities(table: pd.DataFrame) -> np.ndarray:
-    if kinds := set(table["score_kind"]) - {"probability"}:
-        raise CourseError(
-            f"Scores of the kind {', '.join(kinds)} only rank, they do not say how probable a fake is."
-            " Calibration is asked of probabilities alone."
-        )
-    return table["score"].to_numpy(np.float64)
 
 
 def _binned(scores: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:

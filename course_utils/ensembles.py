@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from course_utils.calibration import logits
 from course_utils.errors import CourseError
-from course_utils.predictions import labels_and_scores, paired, predictions_table, refuse_test
+from course_utils.predictions import labels_and_scores, paired, predictions_table, probabilities, refuse_test
 
 
 def mean_of_logits(tables: Sequence[pd.DataFrame], *, name: str = "mean of logits") -> pd.DataFrame:
@@ -71,14 +71,9 @@ def stack(
 
 def _logits(tables: Sequence[pd.DataFrame]) -> np.ndarray:
     """Return the logits of the first table's n samples, in its order, by each detector: n x detectors."""
-    scores = paired(tables)
     for table in tables:
-        if kinds := set(table["score_kind"]) - {"probability"}:
-            raise CourseError(
-                f"{table['model'].iloc[0]} has scores of the kind {', '.join(kinds)}, which have no logits."
-                " Only probabilities go into an ensemble."
-            )
-    return logits(scores)
+        probabilities(table)
+    return logits(paired(tables))
 
 
 def _together(tables: Sequence[pd.DataFrame], scores: np.ndarray, name: str) -> pd.DataFrame:

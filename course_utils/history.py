@@ -62,6 +62,12 @@ class Run(BaseModel):
         """Whether there is an accuracy."""
         return bool(self.train_acc)
 
+    @property
+    def chosen_by(self) -> str:
+        """What chooses the best epoch: "val_loss" where the run says so or has no accuracy, or "val_acc"."""
+        by_loss = (self.model_extra or {}).get("monitor") == "val_loss" or not self.classifies
+        return "val_loss" if by_loss else "val_acc"
+
     @model_validator(mode="after")
     def _same_length(self) -> Self:
         lengths = {
@@ -113,23 +119,10 @@ def read_history(path: Path) -> list[Run]:
     return runs
 
 
-def best_epoch(run: Run, monitor: str | None = None) -> int:
-    """Return the epoch, counted from 1, that is best by `monitor`; the earliest of equals.
-
-    Args:
-        run: a training run.
-        monitor: "val_acc", the highest counts, or "val_loss", the lowest; if None the accuracy, and the loss
-            where nothing was classified.
-    """
-    monitor = monitor or ("val_acc" if run.classifies else "val_loss")
-    if monitor not in ("val_acc", "val_loss"):
-        raise CourseError(f"The best epoch is chosen by 'val_acc' or 'val_loss', not by {monitor!r}.")
-    if monitor == "val_acc" and not run.classifies:
-        raise CourseError(
-            f"{run.model} classifies nothing and has no accuracy: choose its epoch by 'val_loss'."
-        )
-    sign = 1 if monitor == "val_acc" else -1
-    values = [-math.inf if math.isnan(value) else sign * value for value in getattr(run, monitor)]
+def best_epoch(run: Run) -> int:
+    """Return the epoch, counted from 1, that is best by `Run.chosen_by`; the earliest of equals."""
+    sign = -1 if run.chosen_by == "val_loss" else 1
+    values = [-math.inf if math.isnan(value) else sign * value for value in getattr(run, run.chosen_by)]
     return values.index(max(values)) + 1
 
 

@@ -195,6 +195,20 @@ def metrics(table: pd.DataFrame, threshold: float) -> dict[str, float]:
     return result
 
 
+def probabilities(table: pd.DataFrame) -> np.ndarray:
+    """Return the scores of a table (n, 0 to 1) that say how probable a fake is.
+
+    Raises:
+        CourseError: they only rank.
+    """
+    if kinds := set(table["score_kind"]) - {"probability"}:
+        raise CourseError(
+            f"The scores of {table['model'].iloc[0]} are of the kind {', '.join(kinds)}: they only rank, and"
+            " do not say how probable a fake is. What is asked for here needs probabilities."
+        )
+    return table["score"].to_numpy(np.float64)
+
+
 def log_losses(table: pd.DataFrame, clip: float = CLIP) -> np.ndarray:
     """Return what each probability costs, -log of that of the true class, in nats (n); their mean is LogLoss.
 
@@ -204,11 +218,7 @@ def log_losses(table: pd.DataFrame, clip: float = CLIP) -> np.ndarray:
     Raises:
         CourseError: the scores are no probabilities.
     """
-    if kinds := set(table["score_kind"]) - {"probability"}:
-        raise CourseError(
-            f"Scores of the kind {', '.join(kinds)} only rank. LogLoss is asked of probabilities alone."
-        )
-    fake = np.clip(table["score"].to_numpy(np.float64), clip, 1 - clip)
+    fake = np.clip(probabilities(table), clip, 1 - clip)
     return -np.log(np.where(table["label"] == 1, fake, 1 - fake))
 
 

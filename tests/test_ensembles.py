@@ -54,7 +54,7 @@ def test_what_cannot_go_together_is_named():
         mean_of_logits([first, pd.concat([second, second.head(1)])])
     with pytest.raises(CourseError, match="give one or more"):
         stack([], [])
-    with pytest.raises(CourseError, match="second has scores of the kind anomaly"):
+    with pytest.raises(CourseError, match="scores of second are of the kind anomaly"):
         mean_of_logits([first, second.assign(score_kind="anomaly")])
     with pytest.raises(CourseError, match="give one or more"):
         mean_of_logits([])

@@ -1,5 +1,6 @@
 """The gradebook: every student's points, where they come from, and what a regrade changed."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from course_utils.grading.manual import Given
 from course_utils.grading.questions import Question
 from course_utils.grading.results import Result
 from course_utils.grading.roster import Student, group_members
-from course_utils.grading.tables import as_text, known_id, number, read_table, refuse, write_table
+from course_utils.grading.tables import Row, as_text, known_id, number, read_table, refuse, write_table
 
 NOT_IN_ROSTER = "not in the roster"
 NOTHING = "nothing handed in"
@@ -257,7 +258,7 @@ def write_gradebook(folder: Path, book: Gradebook) -> list[dict[str, Any]]:
     if old := paths.read_json(state_file, {}):
         changes = _changes(old["marks"], state)
         regrade = old["regrade"] + bool(changes)
-        _write_changes(folder / "changes.csv", old["regrade"], changes)
+        _write_changes(folder, old["regrade"], changes)
     paths.write_json(state_file, {"regrade": regrade, "marks": state})
     headings = [_heading(question) for _, question in book.columns]
     rows = []
@@ -332,9 +333,22 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
     return changes
 
 
-def _write_changes(file: Path, regrades: int, changes: Iterable[dict[str, Any]]) -> None:
+def read_changes(folder: Path) -> list[tuple[int, Row]]:
+    """Return the rows of ``changes.csv``, each with the number of its regrade; none where there is no file.
+
+    Raises:
+        CourseError: somebody made something of it that is no such table.
+    """
+    file = folder / "changes.csv"
+    rows = read_table(file, ("regrade", "student")) if file.is_file() else []
+    odd = [row for row in rows if not re.fullmatch(r"[0-9]+", row["regrade"])]
+    refuse(file, [f"row {row.number}: {row['regrade']!r} is no number of a regrade" for row in odd])
+    return [(int(row["regrade"]), row) for row in rows]
+
+
+def _write_changes(folder: Path, regrades: int, changes: Iterable[dict[str, Any]]) -> None:
     # Changes of a regrade that was killed before it wrote its gradebook are found again, and not kept twice.
-    kept = read_table(file, ("regrade",)) if file.is_file() else []
-    rows = [row.cells for row in kept if int(row["regrade"]) <= regrades]
+    rows = [row.cells for regrade, row in read_changes(folder) if regrade <= regrades]
     rows += [{"regrade": regrades + 1, **change} for change in changes]
-    write_table(file, ["regrade", "student", "notebook", "question", "old", "new", "why"], rows)
+    columns = ["regrade", "student", "notebook", "question", "old", "new", "why"]
+    write_table(folder / "changes.csv", columns, rows)

@@ -9,6 +9,8 @@ from course_utils import paths
 from course_utils.grading.reading import ONE_READER, Keys, Reading
 from course_utils.grading.tables import as_text, number, read_table, refuse
 
+MANUAL = ("key", "points")  # the columns that a reader's table must have
+
 
 @dataclass(frozen=True)
 class Given:
@@ -48,7 +50,7 @@ class ManualMarks:
         notices = []
         for file in files:
             problems = []
-            for row in read_table(file, ("key", "points")):
+            for row in read_table(file, MANUAL):
                 where = f"row {row.number}: {row['key']}"
                 key = row["key"].casefold()
                 if key not in keys.known:

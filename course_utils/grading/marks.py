@@ -7,7 +7,7 @@ same inputs give the same files, and a run that was killed is repaired by the ne
 import ast
 import shutil
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +21,11 @@ from course_utils.grading.gradebook import (
     apply_overrides,
     listed_before,
     make_gradebook,
+    read_changes,
     write_gradebook,
 )
 from course_utils.grading.lms import write_for
-from course_utils.grading.manual import ManualMarks
+from course_utils.grading.manual import MANUAL, ManualMarks
 from course_utils.grading.questions import Question
 from course_utils.grading.reading import (
     Keys,
@@ -36,7 +37,7 @@ from course_utils.grading.reading import (
 from course_utils.grading.results import read_results, result_file, write_result
 from course_utils.grading.roster import Student, group_members, read_roster, roster_of
 from course_utils.grading.submissions import whose
-from course_utils.grading.tables import read_table, write_table
+from course_utils.grading.tables import known_id, read_table, refuse, write_table
 
 DERIVED = (
     *("gradebook*.csv", "feedback.zip", "overview.html"),
@@ -119,6 +120,9 @@ def write_marks(
     }
     book = make_gradebook(results, questions, roster, given, there)
     apply_overrides(book, folder / "overrides.csv")
+    read_changes(folder)
+    for table in folder.glob("reading/*/manual.csv"):
+        read_table(table, MANUAL)
 
     marks.save()
     summary.notices += book.notices
@@ -258,7 +262,8 @@ def forget(folder: Path, student: str, roster: list[Student], questions: dict[st
     graded = _graded(folder)
     submitters = graded | {student for student, _ in handed_in(folder)}
     entry = next((one for one in roster if one.id == student), Student(id=student, submission=student))
-    if student not in submitters | set(state["marks"]) | {one.id for one in roster}:
+    known = submitters | set(state["marks"]) | {one.id for one in roster}
+    if student not in known:
         raise CourseError(f"--forget {student}: there is nobody of that id. Ids are written in full.")
     name = entry.submission
     fellows = [one for one in group_members(roster).get(entry.group, []) if one != entry]
@@ -274,9 +279,9 @@ def forget(folder: Path, student: str, roster: list[Student], questions: dict[st
         shares.forget(gone)
         shares.save(folder)
         for file in sorted(folder.glob("reading/*/manual.csv")):
-            _keep_rows(file, ("key", "points"), "key", gone)
+            _keep_rows(file, MANUAL, "key", gone, keys.known)
     for file in (folder / "overrides.csv", folder / "changes.csv"):
-        _keep_rows(file, ("student",), "student", {student})
+        _keep_rows(file, ("student",), "student", {student}, known)
     # What follows from the rest is written anew, if anybody is left.
     for pattern in DERIVED:
         for file in folder.glob(pattern):
@@ -321,11 +326,19 @@ def _remove_work(folder: Path, name: str, notebooks: Iterable[str]) -> None:
         shutil.rmtree(folder / kind / name, ignore_errors=True)
 
 
-def _keep_rows(file: Path, columns: tuple[str, ...], column: str, gone: set[str]) -> None:
-    if not file.is_file():
-        return
-    rows = read_table(file, columns)
-    kept: list[dict[str, Any]] = [row.cells for row in rows if row[column] not in gone]
+def _keep_rows(
+    file: Path, columns: tuple[str, ...], column: str, gone: set[str], known: Collection[str]
+) -> None:
+    """Write a table without the rows of those who are gone, whose ids may have lost their zeros in it."""
+    rows = read_table(file, columns) if file.is_file() else []
+    kept, problems = [], []
+    for row in rows:
+        try:
+            if known_id(row[column], known) not in gone:
+                kept.append(row.cells)
+        except ValueError as error:
+            problems.append(f"row {row.number}: {error}")
+    refuse(file, problems)
     if len(kept) < len(rows):
         write_table(file, list(rows[0].cells), kept)
 

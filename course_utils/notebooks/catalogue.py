@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from course_utils import paths
 from course_utils.errors import CourseError
 
-DATASET_PARAMETERS = ("dataset", "fakes", "synthetic", "masked")
+DATASET_PARAMETERS = ("dataset", "fakes", "synthetic", "masked", "videos")
 """The parameters whose value is the name of a data set; a run prepares those before it starts."""
 
 PROFILES = ("tiny", "quick", "photographs", "full")

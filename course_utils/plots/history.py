@@ -111,9 +111,11 @@ def _history_sentence(run: Run, title: str) -> str:
             f" {run.train_loss[0]:.3g} to {run.train_loss[-1]:.3g}; the validation error is lowest,"
             f" {run.val_loss[best - 1]:.3g}, at epoch {best}."
         )
+    best_value = f"validation accuracy is highest, {run.val_acc[best - 1]:.1f} %"
+    if run.chosen_by == "val_loss":
+        best_value = f"validation loss is lowest, {run.val_loss[best - 1]:.3f}"
     test = f", where test accuracy is {run.test_acc[best - 1]:.1f} %" if run.test_acc else ""
     return (
         f"{title}, {run.epochs} epoch{'s' * (run.epochs > 1)}: training loss goes from"
-        f" {run.train_loss[0]:.3f} to {run.train_loss[-1]:.3f}; validation accuracy is highest,"
-        f" {run.val_acc[best - 1]:.1f} %, at epoch {best}{test}."
+        f" {run.train_loss[0]:.3f} to {run.train_loss[-1]:.3f}; {best_value}, at epoch {best}{test}."
     )

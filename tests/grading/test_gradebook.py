@@ -332,6 +332,32 @@ def test_forgetting_removes_a_student_everywhere(graded):
         mark(graded, forget_student="zz-forget-me")
 
 
+def test_forgetting_finds_an_id_that_lost_its_zeros_in_a_spreadsheet(graded):
+    override(graded, "34;train;1;why;who", "12;train;1;why;who")
+    mark(graded)
+    mark(graded, forget_student="0034")
+    assert list(rows_of(graded / "overrides.csv", "student")) == ["12"]
+
+
+def test_what_somebody_made_of_a_table_is_said_before_anything_is_written(graded):
+    mark(graded)
+    grade_code(graded, "0034", 1.0)
+    mark(graded)
+    before = bytes_of(graded)
+    changes = graded / "changes.csv"
+    whole = changes.read_bytes()
+    grade_code(graded, "0034", 0.5)
+    changes.write_bytes(whole.replace(b"\n1,", b"\nfirst,"))
+    with pytest.raises(CourseError, match=r"changes\.csv.*\n.*row 2: 'first' is no number of a regrade"):
+        mark(graded)
+    changes.write_bytes(whole)
+    (manual,) = graded.glob("reading/*/manual.csv")
+    manual.write_text("no table")
+    with pytest.raises(CourseError, match=r"manual\.csv, row 1: expected the columns key, points"):
+        mark(graded)
+    assert bytes_of(graded) == before
+
+
 def test_forgetting_one_known_by_moodles_name(graded):
     name = "Zoe Forget_4711"
     grade_code(graded, name, 1.0)
