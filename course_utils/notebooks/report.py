@@ -28,6 +28,7 @@ from course_utils.notebooks.run import read_run
 from course_utils.published import PublishedResult, published_results
 
 TEMPLATES = Path(__file__).parent / "templates"
+LONGER_RESULTS = "longer_results.json"  # in reference_runs/; instructor/longer_results.py writes it
 HEADING = re.compile(r"<h(?P<level>[1-6])>(?P<text>.*?)</h(?P=level)>", re.DOTALL)
 TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 HEAD = re.compile(r"<thead>.*?</thead>", re.DOTALL)
@@ -77,8 +78,9 @@ def write_report(run_folder: Path, out: Path, *, public: bool = False) -> Path:
         about = {"notebook": notebook, "before": before, "after": after, "sections": sections}
         site.write(notebook["page"], "notebook.html.j2", cells=Markup(cells), **about)
     printed = published_results()
+    longer = paths.read_json(paths.reference_runs() / LONGER_RESULTS, missing={})
     rows = [
-        _row(notebook, result, run, printed.get(result.get("published", "")))
+        _row(notebook, result, run, printed.get(result.get("published", "")), longer.get(notebook["name"]))
         for notebook in notebooks
         for result in notebook["results"]
     ]
@@ -240,9 +242,12 @@ def _datasets(notebooks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _row(
-    notebook: dict[str, Any], result: dict[str, Any], run: dict[str, Any], published: PublishedResult | None
+    notebook: dict[str, Any],
+    result: dict[str, Any],
+    run: dict[str, Any],
+    published: PublishedResult | None,
+    longer: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    interval = result.get("interval")
     measured = [result.get(key) for key in ("dataset", "edition", "compression", "split", "metric")]
     if result.get("groups"):
         measured.append(f"{result['groups']} test groups")
@@ -254,11 +259,27 @@ def _row(
         "page": notebook["page"],
         "value": result["value"],
         "published": published,
-        "interval": "{:.3f} to {:.3f}".format(*interval) if interval else "–",
+        "interval": _interval(result),
+        "longer": _longer(result, longer) if longer else None,
         "measured_on": " · ".join(part for part in measured if part),
         "how": " · ".join(part for part in how if part),
         "comparable": comparable(published, result, run),
     }
+
+
+def _longer(result: dict[str, Any], longer: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a longer run of our own gave for the same result of the same data; None for nothing."""
+    same = ("name", "dataset", "split")
+    for row in longer["results"]:
+        if all(row[key] == result.get(key) for key in same):
+            changed = [f"{name}={value}" for name, value in longer["settings"].items()]
+            how = [f"profile {longer['profile']}", *changed, longer["device"], longer["date"]]
+            return {"value": row["value"], "interval": _interval(row), "how": " · ".join(how)}
+    return None
+
+
+def _interval(result: dict[str, Any]) -> str:
+    return "{:.3f} to {:.3f}".format(*result["interval"]) if result.get("interval") else "–"
 
 
 def _readable_table(match: re.Match) -> str:

@@ -10,14 +10,14 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
-from small_run import ALTERNATIVE, display, notebook, picture, write_run
+from small_run import ALTERNATIVE, RESULT, display, notebook, picture, write_run
 
 from course_utils import paths
 from course_utils.errors import CourseError
 from course_utils.notebooks.catalogue import read_notebooks
 from course_utils.notebooks.maths import with_mathml
 from course_utils.notebooks.pictures import take_pictures
-from course_utils.notebooks.report import comparable, write_report
+from course_utils.notebooks.report import LONGER_RESULTS, comparable, write_report
 from course_utils.plots.style import NUMBERS_ALONE
 from course_utils.published import published_results
 
@@ -71,6 +71,25 @@ def test_a_row_says_why_it_is_not_comparable(a_run, tmp_path):
     assert "0.88" in text
     assert "0.400 to 0.600" in text
     assert "edition public reduction here, course assignment there; profile quick; changed epochs=2" in text
+
+
+def test_a_longer_run_of_the_same_data_stands_beside_this_one(a_run, tmp_path, monkeypatch):
+    longer = {
+        "profile": "full",
+        "settings": {"epochs": 9},
+        "device": "a GPU",
+        "date": "2026-11-29",
+        "commit": "c",
+    }
+    row = {**RESULT, "value": 0.75, "interval": [0.7, 0.8125]}
+    for dataset, seen in (("another", False), (RESULT["dataset"], True)):
+        folder = tmp_path / dataset
+        content = {"03_x": {**longer, "results": [{**row, "dataset": dataset}]}}
+        paths.write_json(folder / LONGER_RESULTS, content)
+        monkeypatch.setattr(paths, "reference_runs", lambda folder=folder: folder)
+        text = write_report(a_run, tmp_path / "site").read_text(encoding="utf-8")
+        assert ("0.750, 0.700 to 0.812" in text) is seen
+        assert ("profile full · epochs=9 · a GPU · 2026-11-29" in text) is seen
 
 
 def test_a_row_is_comparable_when_everything_agrees():
