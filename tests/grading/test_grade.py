@@ -173,9 +173,9 @@ def contents(folder: Path) -> list[dict]:
 @pytest.mark.slow
 @needs_sandbox
 def test_killed_and_stopped_it_goes_on_to_the_same_results(small, tmp_path):
-    for number in range(4):
-        # The last two take so long that the kills come before them, however late this process wakes up.
-        wait = "import time\ntime.sleep(6)\n" if number > 1 else ""
+    for number in range(7):
+        # Most take so long that the kills come before the last of them, however late this process wakes up.
+        wait = "import time\ntime.sleep(5)\n" if number > 1 else ""
         text = f"import random\n{wait}def mean(values):\n    return random.random(), {number}"
         hand_in(tmp_path / "in", small, f"s{number}", mean=text, hue=HUE, why="So.")
     run(tmp_path, limits=Limits())
