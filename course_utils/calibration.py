@@ -63,8 +63,8 @@ def expected_calibration_error(table: pd.DataFrame, bins: int = 10) -> float:
     that is called with accuracy instead.
 
     It is biased upwards with few pictures, the more the finer the bins: a model that is calibrated to
-    perfection has not 0 either. What it would have is what
-    `calibrated_errors` tells, and only errors of as many pictures in the same bins can be compared.
+    perfection has not 0 either. What it would have is what `calibrated_errors` tells, and only errors of as
+    many pictures in the same bins can be compared.
 
     Raises:
         CourseError: see `reliability`.

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from course_utils import paths
-from course_utils.notebooks.report import LONGER_RESULTS
+from course_utils.notebooks.report import LONGER_RESULTS, SAME_RESULT
 from course_utils.notebooks.run import read_run
 
 
@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
                 "date": about["started"][:10],
                 "device": results["device"],
                 "results": [
-                    {key: row.get(key) for key in ("name", "dataset", "split", "value", "interval")}
+                    {key: row.get(key) for key in (*SAME_RESULT, "value", "interval")}
                     for row in results["results"]
                 ],
             }

@@ -1,13 +1,14 @@
 """Draw the figure of the README, ``instructor/readme.jpg``: one frame, five forgeries, and what each changed.
 
-.venv/bin/python instructor/readme_figure.py
+Run as ``python instructor/readme_figure.py``, some seconds.
 """
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from course_utils import paths
-from course_utils.data.forgery import FORGERIES, Footage
-from course_utils.data.rendered.clip import render_clip
+from course_utils.data.forgery import FORGERIES, metadata_note
+from course_utils.data.rendered.clip import Clip, render_clip
 from course_utils.data.rendered.identity import draw_identity
 from course_utils.data.rendered.motion import talking
 from course_utils.plots.style import CLASS_COLOURS, new_figure
@@ -37,17 +38,19 @@ def main() -> None:
     for panel in panels.flat:
         panel.set_axis_off()
     panels[1, 0].text(0, 0.5, "what was changed", transform=panels[1, 0].transAxes, fontsize=11.5)
-    figure.savefig(paths.instructor() / "readme.jpg", dpi=110, pil_kwargs={"quality": 85})
+    note = metadata_note(", ".join(FORGERIES), "one drawn person", "another drawn person")
+    file = paths.instructor() / "readme.jpg"
+    figure.savefig(file, dpi=110, pil_kwargs={"quality": 85, "comment": note.encode()})
 
 
-def _filmed(person: int) -> Footage:
+def _filmed(person: int) -> Clip:
     return render_clip(draw_identity(person), talking(person, FRAMES, 25), SIDE, person)
 
 
 def _tinted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the picture (H x W x 3 uint8) in grey, with what `mask` (H x W, 0 or 255) shows in orange."""
     grey = picture.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    orange = 255 * np.array([int(CLASS_COLOURS[1][place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    orange = 255 * np.array(to_rgb(CLASS_COLOURS[1]))
     share = 0.6 * mask[..., None] / 255
     return ((1 - share) * grey + share * orange).astype(np.uint8)
 

@@ -5,18 +5,18 @@ same inputs give the same files, and a run that was killed is repaired by the ne
 """
 
 import ast
-import shutil
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from course_utils import paths
 from course_utils.errors import CourseError
 from course_utils.grading.assignment import Assignment, load_assignment
 from course_utils.grading.feedback import write_feedback, write_feedback_zip, write_overview
+from course_utils.grading.forget import forget
 from course_utils.grading.gradebook import (
     apply_overrides,
     listed_before,
@@ -34,16 +34,9 @@ from course_utils.grading.reading import (
     to_read,
     write_reading,
 )
-from course_utils.grading.results import read_results, result_file, write_result
-from course_utils.grading.roster import Student, group_members, read_roster, roster_of
-from course_utils.grading.submissions import whose
-from course_utils.grading.tables import known_id, read_table, refuse, write_table
-
-DERIVED = (
-    *("gradebook*.csv", "feedback.zip", "overview.html"),
-    *("reading/*/*.html", "reading/*/pictures/*"),
-)
-"""What is written anew from results and from what people gave."""
+from course_utils.grading.results import graded_names, read_handed_in, read_results
+from course_utils.grading.roster import read_roster, roster_of
+from course_utils.grading.tables import read_table
 
 
 @dataclass
@@ -93,7 +86,7 @@ def write_marks(
             nothing is written.
     """
     if forget_student:
-        names = _graded(folder) | {student for student, _ in handed_in(folder)}
+        names = graded_names(folder) | {student for student, _ in handed_in(folder)}
         roster = read_roster(roster_file, names, listed_before(folder)) if roster_file else []
         forget(folder, forget_student, roster, questions)
     results = read_results(folder)
@@ -102,7 +95,7 @@ def write_marks(
             f"There are no results under {folder}: grade first, by `course grade … --out {folder}`."
         )
     there = handed_in(folder)
-    submitters = sorted(_graded(folder) | {student for student, _ in there})
+    submitters = sorted(graded_names(folder) | {student for student, _ in there})
     roster = (
         read_roster(roster_file, submitters, listed_before(folder)) if roster_file else roster_of(submitters)
     )
@@ -157,7 +150,7 @@ def handed_in(folder: Path) -> dict[tuple[str, str], datetime]:
     """Return when each student handed in each notebook, where grading wrote that down."""
     return {
         (entry["student"], entry["notebook"]): datetime.fromisoformat(entry["handed_in"])
-        for entry in _handed_in(folder)
+        for entry in read_handed_in(folder)
         if entry.get("handed_in")
     }
 
@@ -240,117 +233,3 @@ def _parses(source: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
-
-
-def forget(folder: Path, student: str, roster: list[Student], questions: dict[str, list[Question]]) -> None:
-    """Remove a student from all that is kept under `folder`.
-
-    Work that counts for a group goes on under the group's name. The roster, the submissions themselves and
-    files handed to others are not touched.
-
-    Args:
-        folder: of the results.
-        student: the id, in full.
-        roster: empty where there is none.
-        questions: by notebook.
-
-    Raises:
-        CourseError: nobody of that id is known; nothing is removed.
-    """
-    gradebook = folder / "gradebook.json"
-    state = paths.read_json(gradebook, {"marks": {}})
-    graded = _graded(folder)
-    submitters = graded | {student for student, _ in handed_in(folder)}
-    entry = next((one for one in roster if one.id == student), Student(id=student, submission=student))
-    known = submitters | set(state["marks"]) | {one.id for one in roster}
-    if student not in known:
-        raise CourseError(f"--forget {student}: there is nobody of that id. Ids are written in full.")
-    name = entry.submission
-    fellows = [one for one in group_members(roster).get(entry.group, []) if one != entry]
-    keys = Keys(folder, graded, questions)
-    if fellows and name:
-        _pass_on(folder, name, entry.group, keys)
-    elif name:
-        gone = {key for key, (owner, _, _) in keys.known.items() if owner == name}
-        marks = ManualMarks(folder)
-        marks.forget(gone)
-        marks.save()
-        shares = Shares.load(folder)
-        shares.forget(gone)
-        shares.save(folder)
-        for file in sorted(folder.glob("reading/*/manual.csv")):
-            _keep_rows(file, MANUAL, "key", gone, keys.known)
-    for file in (folder / "overrides.csv", folder / "changes.csv"):
-        _keep_rows(file, ("student",), "student", {student}, known)
-    # What follows from the rest is written anew, if anybody is left.
-    for pattern in DERIVED:
-        for file in folder.glob(pattern):
-            file.unlink()
-    if gradebook.is_file():
-        state["marks"].pop(student, None)
-        paths.write_json(gradebook, state)
-    shutil.rmtree(folder / "feedback" / student, ignore_errors=True)
-    if name:
-        _remove_work(folder, name, questions)
-
-
-def _pass_on(folder: Path, name: str, group: str, keys: Keys) -> None:
-    # Whatever the group has under its own name stays; pieces are copied one by one, as a kill may come.
-    keys.rename(name, group)
-    for result in read_results(folder):
-        copy = result.model_copy(update={"student": group})
-        if result.student == name and not result_file(folder, group, copy.notebook, copy.question).exists():
-            write_result(folder, copy)
-    for kind in ("answers", "figures"):
-        for place in sorted((folder / kind / name).glob("*")):
-            if not (folder / kind / group / place.name).exists():
-                (folder / kind / group).mkdir(parents=True, exist_ok=True)
-                place.rename(folder / kind / group / place.name)
-    times = [entry | {"student": group} for entry in _handed_in(folder) if entry["student"] == name]
-    kept = [{key: entry[key] for key in ("student", "notebook", "handed_in")} for entry in times]
-    _write_handed_in(folder, [*_handed_in(folder), *kept])
-
-
-def _remove_work(folder: Path, name: str, notebooks: Iterable[str]) -> None:
-    unpacked = folder / "unpacked"
-    for entry in _handed_in(folder):
-        for version in entry.get("versions", ()) if entry["student"] == name else ():
-            if Path(version["file"]).resolve().is_relative_to(unpacked.resolve()):
-                Path(version["file"]).unlink(missing_ok=True)
-    for place in sorted(unpacked.rglob("*"), reverse=True):
-        if place.is_dir() and name in (place.name, whose(place.name, notebooks)):
-            shutil.rmtree(place)
-    _write_handed_in(folder, [entry for entry in _handed_in(folder) if entry["student"] != name])
-    # Results last: while they are there, the same command goes on after a kill.
-    for kind in ("figures", "answers", "results"):
-        shutil.rmtree(folder / kind / name, ignore_errors=True)
-
-
-def _keep_rows(
-    file: Path, columns: tuple[str, ...], column: str, gone: set[str], known: Collection[str]
-) -> None:
-    """Write a table without the rows of those who are gone, whose ids may have lost their zeros in it."""
-    rows = read_table(file, columns) if file.is_file() else []
-    kept, problems = [], []
-    for row in rows:
-        try:
-            if known_id(row[column], known) not in gone:
-                kept.append(row.cells)
-        except ValueError as error:
-            problems.append(f"row {row.number}: {error}")
-    refuse(file, problems)
-    if len(kept) < len(rows):
-        write_table(file, list(rows[0].cells), kept)
-
-
-def _handed_in(folder: Path) -> list[dict[str, Any]]:
-    return paths.read_json(folder / "submissions.json", [])
-
-
-def _write_handed_in(folder: Path, entries: list[dict[str, Any]]) -> None:
-    if (folder / "submissions.json").is_file():
-        paths.write_json(folder / "submissions.json", entries)
-
-
-def _graded(folder: Path) -> set[str]:
-    return {place.name for place in (folder / "results").glob("*") if place.is_dir()}

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -91,3 +91,13 @@ def read_results(folder: Path) -> list[Result]:
                 f"{file}: is no result of grading ({error}). Delete it and grade again."
             ) from error
     return results
+
+
+def graded_names(folder: Path) -> set[str]:
+    """Return the names under which results are kept."""
+    return {place.name for place in (folder / "results").glob("*") if place.is_dir()}
+
+
+def read_handed_in(folder: Path) -> list[dict[str, Any]]:
+    """Return what grading wrote down of each student's notebook: which versions came, and when."""
+    return paths.read_json(folder / "submissions.json", [])

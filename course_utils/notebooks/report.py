@@ -29,6 +29,8 @@ from course_utils.published import PublishedResult, published_results
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGER_RESULTS = "longer_results.json"  # in reference_runs/; instructor/longer_results.py writes it
+# What tells one result from another, whatever was changed between two runs.
+SAME_RESULT = ("name", "dataset", "edition", "compression", "split")
 HEADING = re.compile(r"<h(?P<level>[1-6])>(?P<text>.*?)</h(?P=level)>", re.DOTALL)
 TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 HEAD = re.compile(r"<thead>.*?</thead>", re.DOTALL)
@@ -269,9 +271,8 @@ def _row(
 
 def _longer(result: dict[str, Any], longer: dict[str, Any]) -> dict[str, Any] | None:
     """Return what a longer run of our own gave for the same result of the same data; None for nothing."""
-    same = ("name", "dataset", "split")
     for row in longer["results"]:
-        if all(row[key] == result.get(key) for key in same):
+        if all(row[key] == result.get(key) for key in SAME_RESULT):
             changed = [f"{name}={value}" for name, value in longer["settings"].items()]
             how = [f"profile {longer['profile']}", *changed, longer["device"], longer["date"]]
             return {"value": row["value"], "interval": _interval(row), "how": " · ".join(how)}

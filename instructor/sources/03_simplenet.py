@@ -37,7 +37,6 @@ learning_rate = 0.001  # of Adam
 seed = 0
 
 # %%
-
 import numpy as np
 import torch
 from torch import nn

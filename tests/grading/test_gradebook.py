@@ -353,9 +353,11 @@ def test_what_somebody_made_of_a_table_is_said_before_anything_is_written(graded
     changes.write_bytes(whole)
     (manual,) = graded.glob("reading/*/manual.csv")
     manual.write_text("no table")
-    with pytest.raises(CourseError, match=r"manual\.csv, row 1: expected the columns key, points"):
-        mark(graded)
+    for forgotten in (None, "0034"):
+        with pytest.raises(CourseError, match=r"manual\.csv, row 1: expected the columns key, points"):
+            mark(graded, forget_student=forgotten)
     assert bytes_of(graded) == before
+    assert (graded / "results" / "0034").is_dir()
 
 
 def test_forgetting_one_known_by_moodles_name(graded):

@@ -81,7 +81,7 @@ def test_a_longer_run_of_the_same_data_stands_beside_this_one(a_run, tmp_path, m
         "date": "2026-11-29",
         "commit": "c",
     }
-    row = {**RESULT, "value": 0.75, "interval": [0.7, 0.8125]}
+    row = {"compression": None, **RESULT, "value": 0.75, "interval": [0.7, 0.8125]}
     for dataset, seen in (("another", False), (RESULT["dataset"], True)):
         folder = tmp_path / dataset
         content = {"03_x": {**longer, "results": [{**row, "dataset": dataset}]}}
