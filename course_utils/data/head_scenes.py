@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from torchvision.transforms import v2
 from course_utils.data.annotations import BOX
 from course_utils.data.layout import read_poses
 from course_utils.data.pictures import open_prepared
-from course_utils.data.prepare import PreparedDataset
+
+if TYPE_CHECKING:  # preparing a data set may import the head detector, which takes its scenes from here
+    from course_utils.data.prepare import PreparedDataset
 
 # Mean and standard deviation of ImageNet, as the published weights of the backbone expect.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -39,7 +42,7 @@ class Scene:
     poses: list[str]
 
 
-def scenes(prepared: PreparedDataset, split: str) -> list[Scene]:
+def scenes(prepared: "PreparedDataset", split: str) -> list[Scene]:
     """Return the pictures of a split of a data set of heads; one with nobody in it has no boxes.
 
     Annotators let a box reach over the border: what is outside is cut off, and what is outside altogether is
@@ -96,7 +99,7 @@ class SceneDataset(Dataset):
 
     def __init__(
         self,
-        prepared: PreparedDataset,
+        prepared: "PreparedDataset",
         split: str,
         side: int,
         encode: Callable[[Tensor], tuple[Tensor, ...]],
