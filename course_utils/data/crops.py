@@ -128,12 +128,12 @@ class Cutter:
             if stored.reference == reference:
                 return stored
         columns, facts = scene.videos[0]
-        numbers, faces = self.sampling.frames(facts.frames), []
+        numbers = self.sampling.frames(facts.frames)
         if known:  # a renderer's or a person's, who knows better than a detector who is where
             told = dict(enumerate(read_boxes(known)))
             finder, found = columns["boxes"], [told.get(number) for number in numbers]
         else:
-            finder = self.detector.name
+            finder, faces = self.detector.name, []
             with contextlib.suppress(BadFile):  # cutting the same video says what is wrong with it
                 for _, picture in read_frames(self.root / columns["path"], numbers):
                     faces.append(self.detector.detect(picture))

@@ -170,7 +170,7 @@ def release(
 
 def shipped() -> list[Path]:
     """Return the cards of the detectors that come with the course."""
-    return sorted((paths.reference_runs()).glob("13_*.json"))
+    return sorted(paths.reference_runs().glob("13_*.json"))
 
 
 def find_cards(place: Path) -> list[Path]:
